@@ -1,0 +1,42 @@
+"""kashika shows what a PyTorch network learned, and what is wrong with its training."""
+
+from kashika.distribution import Distribution
+from kashika.errors import KashikaError, LoadError, MismatchError, Missing
+from kashika.notebook import analyze, boundary, curves, features, gradients, predictions, weights
+from kashika.observation import Observation
+from kashika.report import Report
+from kashika.run import Arrays, Checkpoint, History, Network, Run, Samples, Series
+from kashika.texts import speaking
+from kashika.view import Evidence, Finding, Level, Picture, Section, Table, View
+
+__all__ = [
+    "Arrays",
+    "Checkpoint",
+    "Distribution",
+    "Evidence",
+    "Finding",
+    "History",
+    "KashikaError",
+    "Level",
+    "LoadError",
+    "MismatchError",
+    "Missing",
+    "Network",
+    "Observation",
+    "Picture",
+    "Report",
+    "Run",
+    "Samples",
+    "Section",
+    "Series",
+    "Table",
+    "View",
+    "analyze",
+    "boundary",
+    "curves",
+    "features",
+    "gradients",
+    "predictions",
+    "speaking",
+    "weights",
+]

@@ -1,0 +1,5 @@
+"""`python -m kashika` is `kashika`."""
+
+from kashika.cli import main
+
+main()

@@ -1,0 +1,234 @@
+"""Words in, exit status out; the only module that prints."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from kashika.errors import KashikaError, LoadError
+from kashika.texts import LANGUAGES, speaking, text
+
+if TYPE_CHECKING:
+    from kashika.load import Options
+    from kashika.report import Report
+    from kashika.view import View
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_RUN = click.argument("run", type=click.Path(path_type=Path))
+
+
+def _options(command: F) -> F:
+    """Add the options that say where the parts of a run are."""
+    for name, meta in (
+        ("model", "FILE.py:NAME(…)"), ("data", "FILE.py:NAME"), ("loss", "NAME|FILE.py:NAME"),
+        ("checkpoint", "FILE"), ("layer", "NAME"),
+    ):  # fmt: skip
+        command = click.option(f"--{name}", metavar=meta, help=text(f"cli.{name}"))(command)
+    command = click.option(
+        "--view", multiple=True, metavar="NAME|FILE.py:NAME", help=text("cli.view")
+    )(command)
+    return click.option("--lang", type=click.Choice(LANGUAGES), help=text("cli.lang"))(command)
+
+
+@click.group(help=text("cli.main"), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kashika")
+def main() -> None:
+    """Look at what a finished training left behind."""
+
+
+@main.command(help=text("cli.demo"))
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--broken", metavar="NAME", help=text("cli.broken"))
+@click.option("--lang", type=click.Choice(LANGUAGES), help=text("cli.lang"))
+def demo(directory: Path, broken: str | None, lang: str | None) -> None:
+    """Train the seed's network, then report on it."""
+    with _answering(lang):
+        from kashika import demo as training
+        from kashika.load import Options
+
+        with click.progressbar(
+            training.train(directory, fault=broken), length=training.epochs(broken),
+            label=text("cli.training"), file=sys.stderr,
+        ) as epochs:  # fmt: skip
+            for _ in epochs:
+                pass
+        options = Options(lang=lang)
+        _report(directory, options, directory / "report.html")
+
+
+@main.command(help=text("cli.report"))
+@_RUN
+@_options
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE.html", help=text("cli.output")
+)
+def report(run: Path, output: Path | None, **given: Any) -> None:
+    """Write the whole report on RUN and print its findings."""
+    with _answering(given["lang"]):
+        from kashika.load import Options
+
+        _report(run, Options(**given), output)
+
+
+@main.command(help=text("cli.check"))
+@_RUN
+@_options
+@click.option("--json", "as_json", is_flag=True, help=text("cli.json"))
+@click.option(
+    "--fail-on", type=click.Choice(["warning", "problem"]), default="problem",
+    show_default=True, help=text("cli.fail_on"),
+)  # fmt: skip
+def check(run: Path, as_json: bool, fail_on: str, **given: Any) -> None:
+    """Print the findings of RUN; exit with 1 if one reaches --fail-on."""
+    with _answering(given["lang"]):
+        from kashika.load import Options
+        from kashika.view import Level
+
+        options = _configured(run, Options(**given))
+        with _in_language(options):
+            found = _analyzed(run, options)
+            click.echo(found.to_json() if as_json else str(found))
+        raise SystemExit(int(found.worst >= Level[fail_on.upper()]))
+
+
+@main.command(help=text("cli.figure"))
+@_RUN
+@click.argument("name", metavar="VIEW[.PICTURE]")
+@_options
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True,
+    metavar="FILE.svg|png|pdf", help=text("cli.figure_output"),
+)  # fmt: skip
+def figure(run: Path, name: str, output: Path, **given: Any) -> None:
+    """Save the pictures of one view of RUN."""
+    with _answering(given["lang"]):
+        from kashika import figure as drawing
+        from kashika.load import Options
+
+        view, _, picture = name.partition(".")
+        options = _configured(run, Options(**given))
+        with _in_language(options):
+            chosen = [one for one in _views(options) if one.name == view]
+            if not chosen:
+                names = ", ".join(one.name for one in _views(options))
+                raise LoadError("errors.no_such_view", found=view, names=names)
+            (section,) = _analyzed(run, options, views=chosen).sections
+            if section.measurement is None:
+                raise LoadError("errors.section_missing", view=view, reason=section.missing)
+            with drawing.drawable() as note:
+                if note:
+                    click.echo(note, err=True)
+            for file in drawing.save(
+                section.view, section.measurement, output, picture=picture or None
+            ):
+                click.echo(file)
+
+
+@main.command(help=text("cli.views"))
+@click.option("--lang", type=click.Choice(LANGUAGES), help=text("cli.lang"))
+def views(lang: str | None) -> None:
+    """Print what views there are, what each asks, and what it needs."""
+    with _answering(lang):
+        from kashika.report import available
+        from kashika.texts import has
+
+        for view in available():
+            key = f"views.{view.name}"
+            question = text(f"{key}.question") if has(f"{key}.question") else ""
+            needs = text(f"{key}.needs") if has(f"{key}.needs") else ""
+            click.echo(f"{view.name:12} {question}")
+            click.echo(f"{'':12} {needs}")
+            click.echo(f"{'':12} {', '.join(f'{view.name}.{one.name}' for one in view.pictures)}")
+
+
+def _report(run: Path, options: Options, output: Path | None) -> None:
+    from kashika.figure import drawable
+
+    options = _configured(run, options)
+    with _in_language(options):
+        found = _analyzed(run, options)
+        file = run / "report.html" if output is None else output
+        _writable(file)
+        found.save(file)
+        with drawable() as note:
+            notes = [str(note)] if note else []
+        click.echo(found)
+        click.echo("\n".join([*notes, text("report.saved", path=file)]))
+
+
+def _analyzed(run: Path, options: Options, *, views: list[View[Any]] | None = None) -> Report:
+    from kashika.load import load
+    from kashika.report import analyze
+
+    loaded = load(run, options)
+    command = shlex.join(["kashika", *sys.argv[1:]])
+    loaded = replace(loaded, provenance=[*loaded.provenance, ("command", command)])
+    return analyze(loaded, views=_views(options) if views is None else views)
+
+
+def _configured(run: Path, options: Options) -> Options:
+    from kashika.load.rundir import configured
+
+    return configured(run, options)
+
+
+def _views(options: Options) -> list[View[Any]]:
+    """Return the views that were asked for: all, some by name, and those from the user's files."""
+    from kashika.load.named import parse
+    from kashika.report import available
+    from kashika.view import View
+
+    known = {view.name: view for view in available()}
+    named = [word for word in options.view if ":" not in word]
+    for word in named:
+        if word not in known:
+            raise LoadError("errors.no_such_view", found=word, names=", ".join(known))
+    brought = [parse(word, option="--view").load() for word in options.view if ":" in word]
+    for view, word in zip(brought, (w for w in options.view if ":" in w), strict=True):
+        if not isinstance(view, View):
+            raise LoadError("errors.not_a_view", found=type(view).__name__, word=word)
+    return [*([known[word] for word in named] if named else known.values()), *brought]
+
+
+def _writable(file: Path) -> None:
+    if not file.parent.is_dir():
+        raise LoadError("errors.no_such_directory", path=file.parent)
+
+
+@contextmanager
+def _in_language(options: Options) -> Generator[None]:
+    if options.lang is not None and options.lang not in LANGUAGES:
+        raise LoadError("errors.lang", found=options.lang, names=", ".join(LANGUAGES))
+    if options.lang is None:
+        yield
+    else:
+        with speaking(options.lang):
+            yield
+
+
+@contextmanager
+def _answering(lang: str | None) -> Generator[None]:
+    """Speak the language that was asked for; turn an error into one line and exit status 2."""
+    try:
+        if lang is None:
+            yield
+        else:
+            with speaking(lang):
+                yield
+    except (KashikaError, OSError) as error:
+        with speaking(lang) if lang else _unchanged():
+            click.echo(text("cli.error", error=error), err=True)
+        raise SystemExit(2) from None
+
+
+@contextmanager
+def _unchanged() -> Generator[None]:
+    yield

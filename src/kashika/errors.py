@@ -1,0 +1,49 @@
+"""What can go wrong, as one tree.
+
+    KashikaError
+    ├── LoadError      a file or an option cannot be read as what it should be
+    ├── MismatchError  two parts do not fit: network and checkpoint, network and data
+    └── Missing        the run lacks what a view needs, which is normal
+
+A message is one line: where, what was expected, what was found, what to do. It is put into words
+when it is read, in the language of that moment.
+"""
+
+from typing import TypeVar
+
+from kashika.texts import Sentence
+
+T = TypeVar("T")
+
+
+class KashikaError(Exception):
+    """Any error of kashika's own; everything else that is raised is a defect or the user's code."""
+
+    def __init__(self, key: str, **values: object) -> None:
+        self.sentence = Sentence(key, **values)
+        super().__init__(self.sentence)
+
+
+class LoadError(KashikaError):
+    """A file or an option cannot be read as what it should be."""
+
+
+class MismatchError(KashikaError):
+    """Two parts do not fit each other."""
+
+
+class Missing(KashikaError):
+    """The run lacks what a view needs; the message says what, and how to give it."""
+
+
+def need(value: T | None, key: str) -> T:
+    """Return `value`, or raise `Missing` with the sentence `missing.<key>`."""
+    if value is None:
+        raise Missing(f"missing.{key}")
+    return value
+
+
+def one_line(error: BaseException) -> str:
+    """Return the type and the message of a foreign exception on one line."""
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

@@ -1,0 +1,242 @@
+"""Pictures -> matplotlib figures: shown in a notebook, saved as a file, or embedded in a page.
+
+Nothing here knows what is drawn. No pyplot state is touched, except where a notebook asks for a
+new figure, and no setting outlives a call.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import warnings
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from html import escape
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kashika import table
+from kashika.errors import LoadError
+from kashika.figure import fonts
+from kashika.texts import Sentence, has, language, speaking, text
+from kashika.view import Picture, Section, Table, View, measured
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+M = TypeVar("M")
+S = TypeVar("S")
+
+FORMATS = ("svg", "png", "pdf")
+PANELS = 24
+"""So many axes of one picture are shown in a page or a notebook; a file of its own shows all."""
+
+_INK, _GRID = "#222324", "#b4b5b6"  # become the page's own colours in `svg`
+_STYLE = {
+    "axes.edgecolor": _INK,
+    "axes.grid": True,
+    "axes.grid.axis": "both",
+    "axes.axisbelow": True,
+    "axes.labelcolor": _INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "axes.unicode_minus": False,
+    "figure.dpi": 100,
+    "font.size": 9,
+    "grid.color": _GRID,
+    "grid.linewidth": 0.4,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "savefig.dpi": 150,
+    "svg.fonttype": "none",
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+}
+
+
+def plot(draw: Callable[[S, Axes], None], subject: S, ax: Axes | None) -> Axes:
+    """Draw one subject into `ax`; without it, into a new pyplot figure, which a notebook shows."""
+    with _lettering():
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            _, ax = plt.subplots(layout="constrained")
+        draw(subject, ax)
+    return ax
+
+
+def draw(picture: Picture[M], measurement: M, *, panels: int | None = None) -> Figure | None:
+    """Draw a picture into a figure of its own, one axes for each subject.
+
+    Parameters
+    ----------
+    panels : draw at most so many of the subjects
+
+    Returns
+    -------
+    The figure, or None where the picture does not apply to this measurement.
+    """
+    from matplotlib.figure import Figure
+
+    subjects = list(picture.each(measurement))[:panels]
+    if not subjects:
+        return None
+    columns = min(3, len(subjects))
+    rows = ceil(len(subjects) / columns)
+    width, height = (4.8, 3.3) if columns == 1 else (3.2 * columns, 2.3 * rows)
+    with _lettering():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).flat
+        for one in axes:
+            one.set_axis_off()
+        for subject, one in zip(subjects, figure.axes, strict=False):
+            one.set_axis_on()
+            picture.draw(subject, one)
+    return figure
+
+
+def save(view: View[M], measurement: M, path: Path, *, picture: str | None = None) -> list[Path]:
+    """Save one picture of a view, or all of them, as SVG, PNG or PDF by the ending of `path`.
+
+    Returns
+    -------
+    The files: `path`, or with several pictures `path` with the picture's name before the ending.
+
+    Raises
+    ------
+    LoadError
+        If the ending or the picture is not known, or the picture does not apply.
+    """
+    ending = path.suffix.lower().lstrip(".")
+    if ending not in FORMATS:
+        raise LoadError("errors.figure_format", path=path, found=ending, formats=", ".join(FORMATS))
+    names = [one.name for one in view.pictures]
+    if picture is not None and picture not in names:
+        raise LoadError(
+            "errors.no_such_picture", view=view.name, found=picture, names=", ".join(names)
+        )  # fmt: skip
+    chosen = [one for one in view.pictures if picture in (None, one.name)]
+    with drawable():
+        drawn = [(one.name, draw(one, measurement)) for one in chosen]
+        figures = [(name, figure) for name, figure in drawn if figure is not None]
+        if not figures:
+            raise LoadError("errors.picture_not_applicable", name=f"{view.name}.{picture}")
+        files = []
+        for name, figure in figures:
+            file = path if len(figures) == 1 else path.with_stem(f"{path.stem}-{name}")
+            _write(figure, file, ending)
+            files.append(file)
+    return files
+
+
+def html(view: View[M], measurement: M) -> str:
+    """Show a measurement in a notebook: every picture and the first table, without a script."""
+    with drawable() as note:
+        parts = [f"<p>{escape(str(note))}</p>"] if note else []
+        parts += [
+            f'<img alt="{escape(caption(view, picture))}" style="max-width:100%" '
+            f'src="data:image/png;base64,{base64.b64encode(_bytes(figure, "png")).decode()}">'
+            for picture in view.pictures
+            if (figure := draw(picture, measurement, panels=PANELS)) is not None
+        ]
+        parts += [_finding(section) for section in [measured(view, measurement)]]
+        shown = next((one for one in view.tables if one.rows(measurement)), None)
+        parts += [_rows(shown, measurement)] if shown else []
+    return f"<div>{''.join(parts)}</div>"
+
+
+def svg(figure: Figure, *, name: str) -> str:
+    """Return a figure as an <svg> element in the page's own colours.
+
+    Parameters
+    ----------
+    name : prefix of every id inside, so that several figures can stand in one page
+    """
+    import matplotlib as mpl
+
+    with _lettering(), mpl.rc_context({"svg.hashsalt": name}):
+        content = _bytes(figure, "svg", transparent=True).decode()
+    content = content[content.index("<svg") :].replace(_GRID, "var(--grid)")
+    content = content.replace(_INK, "currentColor").replace("#000000", "currentColor")
+    content = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", content)
+    content = re.sub(r"<metadata>.*?</metadata>", "", content, flags=re.DOTALL)
+    return re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*"(?= )', r"\1", content, count=2)
+
+
+def caption(view: View[M], picture: Picture[M]) -> str:
+    """Return what a picture shows and how to read it; its name for a picture from outside."""
+    key = f"pictures.{view.name}.{picture.name}"
+    return text(key) if has(key) else f"{view.name}.{picture.name}"
+
+
+@contextmanager
+def drawable() -> Generator[Sentence | None]:
+    """Speak a language that the machine's fonts can draw; give a note where that is another one."""
+    if language() == "ja" and fonts.japanese() is None:
+        with speaking("en"):
+            yield Sentence("notes.no_japanese_font")
+    else:
+        yield None
+
+
+@contextmanager
+def _lettering() -> Generator[None]:
+    """Set style and fonts inside the block; a page's reader has glyphs that this machine lacks."""
+    import matplotlib as mpl
+
+    family = ["DejaVu Sans", *filter(None, [fonts.japanese()])]
+    style: Any = _STYLE | {"font.family": family}
+    with mpl.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def _write(figure: Figure, path: Path, ending: str) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_bytes(_bytes(figure, ending))
+    beside.replace(path)
+
+
+def _bytes(figure: Figure, ending: str, *, transparent: bool = False) -> bytes:
+    """Return a figure as a file; without the date, so that the same figure gives the same bytes."""
+    import matplotlib as mpl
+
+    metadata: Mapping[str, Mapping[str, str | None]] = {
+        "svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {},
+    }  # fmt: skip
+    buffer = io.BytesIO()
+    salt = mpl.rcParams["svg.hashsalt"] or "kashika"
+    with _lettering(), mpl.rc_context({"svg.hashsalt": salt}):
+        figure.savefig(buffer, format=ending, metadata=metadata[ending], transparent=transparent)
+    return buffer.getvalue()
+
+
+def _finding(section: Section[M]) -> str:
+    said = [f for f in section.findings if f.level > 1]
+    items = "".join(f"<li><b>{escape(f.title)}</b>: {escape(f.summary)}</li>" for f in said)
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def _rows(one: Table[M], measurement: M, *, most: int = 12) -> str:
+    rows = one.rows(measurement)
+    head = "".join(f"<th>{escape(table.heading(column))}</th>" for column in rows[0])
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(table.words(cell))}</td>' for cell in row.values())}</tr>"
+        for row in rows[:most]
+    )
+    more = (
+        f"<p>{escape(text('words.more_rows', count=len(rows) - most))}</p>"
+        if len(rows) > most
+        else ""
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"

@@ -1,0 +1,247 @@
+"""Run: what a training left behind, as values that everything else reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from kashika.distribution import Array, FloatArray, IntArray
+from kashika.errors import MismatchError
+from kashika.observation import Observation
+from kashika.parameters import Parameter
+from kashika.task import Task
+from kashika.texts import Sentence
+
+Split = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+
+_ALIASES: dict[str, Split] = {
+    "train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test",
+}  # fmt: skip
+
+
+def split_of(name: str) -> Split | None:
+    """Return the split that a name stands for: "val" is valid; None if it is no split."""
+    return _ALIASES.get(name.lower())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One logged quantity.
+
+    Attributes
+    ----------
+    x : (points,) int, the epoch or step of each value
+    y : (points,) float, what was logged; NaN and Inf stay in it
+    unit : what x counts, "epoch" or "step"
+    """
+
+    x: IntArray
+    y: FloatArray
+    unit: Literal["epoch", "step"] = "epoch"
+
+    @property
+    def finite(self) -> Series:
+        """The part of it that can be drawn and judged."""
+        keep = np.isfinite(self.y)
+        return Series(self.x[keep], self.y[keep], self.unit)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """What was logged during training.
+
+    Attributes
+    ----------
+    series : {"{split}_{metric}": series}, the split one of train, valid, test
+    """
+
+    series: Mapping[str, Series]
+
+    @classmethod
+    def of(cls, values: Mapping[str, npt.ArrayLike]) -> History:
+        """Take one value for each epoch, from the first epoch on: {"train_loss": [0.7, …]}.
+
+        Raises
+        ------
+        ValueError
+            If a name does not begin with a split, or a series is not a list of numbers.
+        """
+        series = {}
+        for name, value in values.items():
+            y = np.atleast_1d(np.asarray(value, dtype=np.float64))
+            if y.ndim != 1 or name.partition("_")[0] not in SPLITS or not name.partition("_")[2]:
+                raise ValueError(
+                    f"history[{name!r}]: expected {{split}}_{{metric}}, the split one of {SPLITS}, "
+                    f"and a list of numbers; found an array of shape {y.shape}"
+                )
+            series[name] = Series(np.arange(1, y.size + 1), y)
+        return cls(series)
+
+    def metric(self, metric: str) -> dict[Split, Series]:
+        """Return the series of one metric by split, in the order train, valid, test."""
+        named = {split: self.series.get(f"{split}_{metric}") for split in SPLITS}
+        return {split: series for split, series in named.items() if series is not None}
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of what was logged, without the split, each once."""
+        return tuple(dict.fromkeys(name.partition("_")[2] for name in self.series))
+
+
+class Samples(Protocol):
+    """One split of the data: where its batches come from."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    def batches(self, size: int) -> Iterator[tuple[Array, Array]]:
+        """Give inputs and targets in the same order every time, about `size` samples at once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrays:
+    """Samples that lie in memory.
+
+    Attributes
+    ----------
+    inputs : (n, …)
+    targets : (n,) or (n, targets)
+    """
+
+    inputs: Array
+    targets: Array
+
+    @classmethod
+    def of(cls, inputs: object, targets: object, *, split: str) -> Arrays:
+        """Take NumPy arrays, tensors, lists and pandas objects alike.
+
+        Raises
+        ------
+        MismatchError
+            If they are not numbers, are empty, or differ in length.
+        """
+        x, y = as_array(inputs, split=split), as_array(targets, split=split)
+        if not x.ndim or not y.ndim or len(x) != len(y) or not len(x):
+            raise MismatchError(
+                "errors.lengths", split=split, inputs=x.shape, targets=y.shape
+            )  # fmt: skip
+        return cls(x, y)
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def batches(self, size: int) -> Iterator[tuple[Array, Array]]:
+        """Give inputs and targets, `size` samples at once."""
+        for start in range(0, len(self), size):
+            yield self.inputs[start : start + size], self.targets[start : start + size]
+
+
+class Network(Protocol):
+    """A trained network, whatever it is made with."""
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Give every parameter, in the order of the state_dict."""
+
+    def predict(self, inputs: Array) -> FloatArray:
+        """Return the (n, outputs) outputs for (n, …) inputs, in evaluation mode."""
+
+    def observe(self, samples: Samples, *, split: str, task: Task | None = None) -> Observation:
+        """Run once over the samples, forward and backward; `task` is inferred if not given."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """The weights in a file.
+
+    Attributes
+    ----------
+    path : of the file
+    parameters : in the order of the file
+    """
+
+    path: Path
+    parameters: tuple[Parameter, ...]
+
+
+class Observations(Mapping[Split, Observation]):
+    """Every split is observed when it is first asked for, and only once."""
+
+    def __init__(self, network: Network, samples: Mapping[Split, Samples]) -> None:
+        self._network = network
+        self._samples = {split: samples[split] for split in SPLITS if split in samples}
+        self._seen: dict[Split, Observation] = {}
+
+    def __getitem__(self, split: Split) -> Observation:
+        samples = self._samples[split]
+        if split not in self._seen:
+            # All splits are read with the task of the first one: a small test split may hold one
+            # class only.
+            first = next(iter(self._samples))
+            task = None if split == first else self[first].task
+            self._seen[split] = self._network.observe(samples, split=split, task=task)
+        return self._seen[split]
+
+    def __iter__(self) -> Iterator[Split]:
+        return iter(self._samples)
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A finished training.
+
+    Attributes
+    ----------
+    name : as the user calls it, usually the directory
+    history : what was logged
+    network : the trained network
+    checkpoint : the file with its weights, readable without the network's code
+    observations : {split: what the network did on it}
+    layer : the layer whose features are looked at; the outputs if None
+    notes : every repair and choice that loading made
+    provenance : (what, value) of the inputs: files with their hash, seeds, versions
+    """
+
+    name: str
+    history: History | None = None
+    network: Network | None = None
+    checkpoint: Checkpoint | None = None
+    observations: Mapping[Split, Observation] = field(default_factory=lambda: MappingProxyType({}))
+    layer: str | None = None
+    notes: Sequence[Sentence] = ()
+    provenance: Sequence[tuple[str, str]] = ()
+
+    def observation(self, *preferred: Split) -> tuple[Split, Observation] | None:
+        """Return the first of the preferred splits that there is, with what was seen on it."""
+        split = next((split for split in preferred if split in self.observations), None)
+        return None if split is None else (split, self.observations[split])
+
+
+def as_array(values: object, *, split: str) -> Array:
+    """Return lists, tensors and pandas objects as an array of numbers.
+
+    Raises
+    ------
+    MismatchError
+        If they are not numbers.
+    """
+    detach = getattr(values, "detach", None)  # a tensor; torch itself need not be imported
+    if detach is not None:
+        tensor = detach().cpu()
+        values = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind not in "fiub":
+        raise MismatchError("errors.not_numbers", split=split, found=array.dtype)
+    return array

@@ -1,0 +1,328 @@
+"""Did training converge, and does it generalise?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kashika import figure, table
+from kashika.distribution import FloatArray
+from kashika.errors import need
+from kashika.palette import SPLIT_COLOUR, SPLIT_LINE, SPLIT_MARKER
+from kashika.proportion import interval
+from kashika.run import History, Run, Series, Split
+from kashika.texts import text
+from kashika.view import Evidence, Finding, Level, Picture, Row, Table, View
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curves:
+    """What was logged, and the place of the best and the last value.
+
+    Attributes
+    ----------
+    history : all series
+    loss, accuracy : {split: series}, in the order train, valid, test
+    band : {split: (2, points)} 95 % interval of the accuracy, where the number of samples is known
+    gap : valid loss minus train loss where both were logged, or None
+    best : x of the least valid loss, else of the least train loss; None without a finite loss
+    chance_loss : mean loss of a constant answer on the training samples; NaN if not known
+    """
+
+    history: History
+    loss: Mapping[Split, Series]
+    accuracy: Mapping[Split, Series]
+    band: Mapping[Split, FloatArray] = field(default_factory=dict)
+    gap: Series | None = None
+    best: int | None = None
+    chance_loss: float = np.nan
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the loss into `ax`, or into a new figure."""
+        return figure.plot(draw_loss, self, ax)
+
+    def to_frame(self) -> DataFrame:
+        """Return one row for each logged value."""
+        return table.frame(points(self))
+
+    def _repr_html_(self) -> str:
+        return figure.html(VIEW, self)
+
+
+def measure(
+    history: History, *, samples: Mapping[Split, int] | None = None, chance_loss: float = np.nan
+) -> Curves:
+    """Sort the series of a history by what they mean.
+
+    Parameters
+    ----------
+    samples : {split: number of samples} that the accuracies were computed on, where known
+    chance_loss : mean loss of a constant answer, in the unit of the logged loss
+    """
+    loss, accuracy = history.metric("loss"), history.metric("acc")
+    counts = samples or {}
+    band = {s: _band(accuracy[s], counts[s]) for s in accuracy if s in counts}
+    judged = next((loss[s].finite for s in ("valid", "train") if s in loss), None)
+    best = None if judged is None or not judged.x.size else int(judged.x[np.argmin(judged.y)])
+    return Curves(history, loss, accuracy, band, _gap(loss), best, chance_loss)
+
+
+# --- rules -------------------------------------------------------------------------------------
+
+
+def nonfinite(curves: Curves) -> Finding:
+    """A logged value is NaN or infinite."""
+    if not curves.history.series:
+        return Finding("curves.nonfinite", Level.UNKNOWN)
+    bad = [
+        (int(series.x[~np.isfinite(series.y)][0]), name, int((~np.isfinite(series.y)).sum()))
+        for name, series in curves.history.series.items()
+        if not np.isfinite(series.y).all()
+    ]
+    if not bad:
+        return Finding("curves.nonfinite", Level.OK)
+    first, name, _ = min(bad)
+    evidence = (
+        Evidence("count", sum(count for *_, count in bad), limit=0),
+        Evidence("first", first, where=name, unit=curves.history.series[name].unit),
+    )
+    return Finding("curves.nonfinite", Level.PROBLEM, evidence)
+
+
+def overfitting(
+    curves: Curves, *, rise: float = 0.1, consequence: float = 0.05, noise: float = 3.0
+) -> Finding:
+    """The validation loss turned up while the training loss went on falling.
+
+    The rise is judged between smoothed levels (running medians over a twentieth of the points, 3
+    to 15 of them), must exceed the noise of the series, and must matter against the range that
+    training covered: a run that goes from 1e-8 to 2e-8 has not overfitted.
+
+    Parameters
+    ----------
+    rise : relative rise of the valid loss over its least level, from which it counts
+    consequence : the same rise as a share of the range of both losses, from which it counts
+    noise : the same rise in standard errors of a level, from which it counts
+
+    References
+    ----------
+    Prechelt, "Early stopping - but when?", 1998: generalisation loss GL with a strip.
+    """
+    rule = "curves.overfitting"
+    train, valid = (curves.loss[s].finite if s in curves.loss else None for s in ("train", "valid"))
+    if train is None or valid is None or min(train.y.size, valid.y.size) < 4:
+        return Finding(rule, Level.UNKNOWN)
+    train_level, valid_level = _levels(train.y), _levels(valid.y)
+    best = int(np.argmin(valid_level))
+    last, least = float(valid_level[-1]), float(valid_level[best])
+    then = int(np.searchsorted(train.x, valid.x[best]).clip(0, train.y.size - 1))
+    span = max(train_level.max(), valid_level.max()) - min(train_level.min(), least)
+    relative = (last - least) / least if least > 0 else 0.0
+    counts = (
+        relative > rise
+        and last - least > consequence * span
+        and last - least > noise * _level_error(valid.y)
+        and float(train_level[-1]) < float(train_level[then])
+    )
+    evidence = (
+        Evidence("rise", relative, limit=rise),
+        Evidence("least", least),
+        Evidence("least_at", int(valid.x[best]), unit=valid.unit, where="valid_loss"),
+        Evidence("last", last),
+        Evidence("last_at", int(valid.x[-1]), unit=valid.unit, where="valid_loss"),
+        Evidence("train_then", float(train_level[then])),
+        Evidence("train_last", float(train_level[-1])),
+    )
+    level = Level.OK if not counts else Level.PROBLEM if relative > 3 * rise else Level.WARNING
+    return Finding(rule, level, evidence)
+
+
+def not_learning(curves: Curves, *, gain: float = 0.02) -> Finding:
+    """The training loss ends no better than it began, or than an answer that ignores the input.
+
+    Parameters
+    ----------
+    gain : share of the first loss, or of the loss of a constant answer, that must be gained
+
+    References
+    ----------
+    Karpathy, "A recipe for training neural networks", 2019, and Stanford CS231n: compare with the
+    loss at chance.
+    """
+    rule = "curves.not_learning"
+    train = curves.loss.get("train")
+    if train is None or train.finite.y.size < 3:
+        return Finding(rule, Level.UNKNOWN)
+    y = train.finite.y
+    first, last = float(y[0]), float(_levels(y)[-1])
+    evidence: tuple[Evidence, ...] = (Evidence("first", first), Evidence("last", last))
+    known = np.isfinite(curves.chance_loss) and curves.chance_loss > 0
+    if known:
+        evidence += (Evidence("chance", curves.chance_loss, limit=1 - gain),)
+    stuck = last >= (1 - gain) * abs(first)
+    if known and last >= (1 - gain) * curves.chance_loss:
+        return Finding(rule, Level.PROBLEM, evidence)
+    if known and last < 0.5 * curves.chance_loss:  # it knew the answers from the first epoch on
+        return Finding(rule, Level.OK, evidence)
+    return Finding(rule, Level.PROBLEM if stuck else Level.OK, evidence)
+
+
+# --- pictures ----------------------------------------------------------------------------------
+
+
+def draw_loss(curves: Curves, axes: Axes) -> None:
+    """Loss by epoch, on a linear axis."""
+    _draw_series(curves.loss, axes)
+    _mark(curves, axes)
+    axes.set_ylabel(text("labels.loss"))
+
+
+def draw_loss_log(curves: Curves, axes: Axes) -> None:
+    """Loss by epoch, on a logarithmic axis: how fast it still falls."""
+    draw_loss(curves, axes)
+    axes.set_yscale("log", nonpositive="mask")
+
+
+def draw_accuracy(curves: Curves, axes: Axes) -> None:
+    """Accuracy by epoch with its 95 % interval."""
+    for split, (low, high) in curves.band.items():
+        axes.fill_between(
+            curves.accuracy[split].x, low, high, color=SPLIT_COLOUR[split], alpha=0.15, linewidth=0
+        )
+    _draw_series(curves.accuracy, axes)
+    _mark(curves, axes)
+    axes.set_ylabel(text("labels.accuracy"))
+
+
+def draw_gap(gap: Series, axes: Axes) -> None:
+    """Valid loss minus train loss; above zero the network does better on what it has seen."""
+    axes.axhline(0, color="gray", linewidth=0.8)
+    axes.plot(
+        gap.x, gap.y, color=SPLIT_COLOUR["valid"], marker=_point(gap), label=text("labels.gap")
+    )
+    axes.set(xlabel=text(f"labels.{gap.unit}"), ylabel=text("labels.gap"))
+
+
+# --- tables ------------------------------------------------------------------------------------
+
+
+def summary(curves: Curves) -> list[Row]:
+    """Return one row for each series: how long it is, how it began, its best, how it ended."""
+    rows: list[Row] = []
+    for name, series in curves.history.series.items():
+        y = series.finite.y
+        down = "loss" in name or "err" in name
+        place = int(np.argmin(y) if down else np.argmax(y)) if y.size else None
+        rows.append({
+            "series": name,
+            "points": len(series.y),
+            "first": float(y[0]) if y.size else None,
+            "best": None if place is None else float(y[place]),
+            "best_at": None if place is None else int(series.finite.x[place]),
+            "last": float(y[-1]) if y.size else None,
+        })  # fmt: skip
+    return rows
+
+
+def points(curves: Curves) -> list[Row]:
+    """Return one row for each logged value."""
+    return [
+        {"series": name, series.unit: int(x), "value": float(y)}
+        for name, series in curves.history.series.items()
+        for x, y in zip(series.x, series.y, strict=True)
+    ]
+
+
+# --- how it is computed --------------------------------------------------------------------------
+
+
+def _of_run(run: Run) -> Curves:
+    history = need(run.history, "history")
+    train = run.observations.get("train")
+    return measure(
+        history,
+        samples={split: seen.samples for split, seen in run.observations.items()},
+        chance_loss=np.nan if train is None else train.chance_loss,
+    )
+
+
+def _band(accuracy: Series, samples: int) -> FloatArray:
+    share = np.clip(np.nan_to_num(accuracy.y), 0, 1)
+    return np.array([interval(round(a * samples), samples) for a in share]).T
+
+
+def _gap(loss: Mapping[Split, Series]) -> Series | None:
+    if "train" not in loss or "valid" not in loss or loss["train"].unit != loss["valid"].unit:
+        return None
+    train, valid = loss["train"].finite, loss["valid"].finite
+    x, at_train, at_valid = np.intersect1d(train.x, valid.x, return_indices=True)
+    return Series(x, valid.y[at_valid] - train.y[at_train], valid.unit) if x.size else None
+
+
+def _levels(y: FloatArray) -> FloatArray:
+    """Return the running median over `_window` points, fewer at the ends."""
+    half = _window(y) // 2
+    return np.array([np.median(y[max(0, i - half) : i + half + 1]) for i in range(y.size)])
+
+
+def _level_error(y: FloatArray) -> float:
+    """Return the standard error of such a median, from the jumps between neighbouring points."""
+    # 1.4826 turns the median deviation of a normal distribution into its standard deviation, and
+    # a difference of two points has sqrt(2) times the noise of one.
+    jumps = np.diff(y)
+    noise = 1.4826 * np.median(np.abs(jumps - np.median(jumps))) / np.sqrt(2)
+    return float(1.2533 * noise / np.sqrt(_window(y)))
+
+
+def _window(y: FloatArray) -> int:
+    # Wide enough to take out single spikes, narrow enough to see the quick fall at the start.
+    return int(np.clip(y.size // 20, 3, 15))
+
+
+def _draw_series(series: Mapping[Split, Series], axes: Axes) -> None:
+    for split, one in series.items():
+        axes.plot(
+            one.x, one.y, color=SPLIT_COLOUR[split], linestyle=SPLIT_LINE[split],
+            marker=_point(one, SPLIT_MARKER[split]), label=text(f"labels.{split}"),
+            gid=f"series-{split}",
+        )  # fmt: skip
+        axes.set_xlabel(text(f"labels.{one.unit}"))
+
+
+def _mark(curves: Curves, axes: Axes) -> None:
+    if curves.best is not None:
+        ends = {split: int(one.x[-1]) for split, one in curves.loss.items() if one.x.size}
+        last = max(ends.values())
+        axes.axvline(
+            curves.best, color="gray", linewidth=0.8, linestyle="-.",
+            label=text("labels.best_at", x=curves.best),
+        )  # fmt: skip
+        axes.axvline(
+            last, color="gray", linewidth=0.8, linestyle=":", label=text("labels.last_at", x=last)
+        )
+    axes.legend()
+
+
+def _point(series: Series, marker: str = "o") -> str:
+    return marker if len(series.y) == 1 else ""
+
+
+VIEW = View(
+    "curves",
+    measure=_of_run,
+    rules=(nonfinite, overfitting, not_learning),
+    pictures=(
+        Picture("loss", draw_loss, each=lambda c: (c,) if c.loss else ()),
+        Picture("loss_log", draw_loss_log, each=lambda c: (c,) if c.loss else ()),
+        Picture("accuracy", draw_accuracy, each=lambda c: (c,) if c.accuracy else ()),
+        Picture("gap", draw_gap, each=lambda c: () if c.gap is None else (c.gap,)),
+    ),
+    tables=(Table("summary", summary),),
+)

@@ -1,0 +1,431 @@
+"""How are the classes separated inside?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from kashika import figure, table
+from kashika.distribution import Array, FloatArray, IntArray
+from kashika.errors import LoadError, need
+from kashika.observation import Observation
+from kashika.palette import class_colour, class_marker
+from kashika.run import Run, Split
+from kashika.texts import Sentence, text
+from kashika.view import Evidence, Finding, Level, Picture, Row, Table, View
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+SHOWN = 2_000
+"""So many rows are projected and compared with their neighbours; a seeded choice of all."""
+
+RELU_LIKE = ("ReLU", "ReLU6")
+"""Types of layers whose units are exactly zero while they are not active."""
+
+_NEIGHBOURS = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Separation:
+    """How far one layer keeps the classes apart.
+
+    Attributes
+    ----------
+    layer, kind : name and type
+    units : number of units; of channels, for a map
+    silhouette : -1 to 1, how much nearer samples are to their own class than to the next one
+    purity : 0 to 1, share of the ten nearest neighbours that are of the sample's own class
+    dead : units that were active on no sample of any split; None where the type has no such state
+    samples : number of samples of all splits that `dead` was judged on
+
+    References
+    ----------
+    Rousseeuw, "Silhouettes", Journal of Computational and Applied Mathematics 20, 1987.
+    """
+
+    layer: str
+    kind: str
+    units: int
+    silhouette: float
+    purity: float
+    dead: int | None
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Projection:
+    """The features of one layer in two dimensions, with a figure for how faithful that is.
+
+    Attributes
+    ----------
+    method : "plain" where there are at most two features, else "pca" or "tsne"
+    coordinates : (rows, 2), or (rows, 1) for a single feature
+    labels : (rows,) class; all 0 for a regression
+    wrong : (rows,) bool, misclassified
+    trustworthiness : 0 to 1, whether neighbours in the picture are neighbours in the layer
+    explained : share of the variance that the two axes of a PCA carry; else NaN
+    perplexity : of t-SNE; else NaN
+    refused : why there are no coordinates
+
+    References
+    ----------
+    Venna and Kaski, "Neighborhood preservation in nonlinear projection methods", ICANN 2001;
+    van der Maaten and Hinton, "Visualizing data using t-SNE", JMLR 9, 2008.
+    """
+
+    method: Literal["plain", "pca", "tsne"]
+    coordinates: FloatArray
+    labels: IntArray
+    wrong: Array
+    trustworthiness: float = np.nan
+    explained: float = np.nan
+    perplexity: float = np.nan
+    refused: Sentence | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """What the layers make of the samples of one split.
+
+    Attributes
+    ----------
+    split : the split
+    layer : the layer that is projected; "" for the outputs
+    separations : of every layer in the order of their calls; the outputs last
+    projections : of the one layer
+    rows : how many samples are projected
+    dropped : how many more were left out because their features are not finite
+    """
+
+    split: Split
+    layer: str
+    separations: tuple[Separation, ...]
+    projections: tuple[Projection, ...]
+    rows: int
+    dropped: int
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the last projection into `ax`, or into a new figure."""
+        return figure.plot(draw_projection, self.projections[-1], ax)
+
+    def to_frame(self) -> DataFrame:
+        """Return one row for each layer."""
+        return table.frame(layers(self))
+
+    def _repr_html_(self) -> str:
+        return figure.html(VIEW, self)
+
+
+def measure(
+    observations: Mapping[Split, Observation],
+    *,
+    split: Split,
+    layer: str | None = None,
+    seed: int = 0,
+) -> Features:
+    """Compare the layers, and project one of them.
+
+    Parameters
+    ----------
+    split : the split whose features are looked at; dead units are judged on all splits
+    layer : the layer that is projected; the outputs if None
+    seed : of the choice of rows and of t-SNE
+
+    Raises
+    ------
+    LoadError
+        If there is no such layer.
+    """
+    seen = observations[split]
+    inside = {one.name: one for one in seen.layers}
+    if layer is not None and layer not in inside:
+        raise LoadError("errors.no_such_layer", found=layer, names=", ".join(inside))
+    outputs = seen.outputs[seen.rows]
+    values = {name: one.features for name, one in inside.items()} | {"": outputs}
+    kept = _some(len(outputs), seed)
+    labels = _labels(seen)[kept]
+    wrong = _wrong(seen)[kept]
+    separations = []
+    for name, features in values.items():
+        silhouette, purity = _separate(features[kept], labels)
+        dead, samples = _dead(observations, name)
+        kind = inside[name].kind if name else ""
+        separations.append(
+            Separation(name, kind, features.shape[1], silhouette, purity, dead, samples)
+        )
+    shown = values[layer or ""][kept]
+    finite = np.isfinite(shown).all(axis=1)
+    projections = project(shown[finite], seed=seed)
+    return Features(
+        split,
+        layer or "",
+        tuple(separations),
+        tuple(replace(p, labels=labels[finite], wrong=wrong[finite]) for p in projections),
+        rows=int(finite.sum()),
+        dropped=int((~finite).sum()),
+    )
+
+
+def project(features: FloatArray, *, seed: int = 0) -> tuple[Projection, ...]:
+    """Bring features into two dimensions: as they are, else by PCA and by t-SNE.
+
+    Parameters
+    ----------
+    features : (rows, units), all finite
+
+    Returns
+    -------
+    Projections without labels; one that cannot be made says why.
+    """
+    features = np.asarray(features, dtype=np.float64)
+    rows, units = features.shape
+    nothing = np.zeros(rows, dtype=int)
+    one = Projection(
+        "pca" if units > 2 else "plain", np.empty((0, 2)), nothing, nothing.astype(bool)
+    )
+    if rows < 3:
+        return (replace(one, refused=Sentence("features.few_rows", rows=rows)),)
+    if not np.ptp(features, axis=0).any():
+        return (replace(one, refused=Sentence("features.identical", rows=rows)),)
+    if units <= 2:
+        return (replace(one, coordinates=features, trustworthiness=1.0),)
+    return _pca(features, one), _tsne(features, replace(one, method="tsne"), seed)
+
+
+# --- rules -------------------------------------------------------------------------------------
+
+
+def dead_units(features: Features, *, share: float = 0.5, gross: float = 0.9) -> Finding:
+    """Many ReLU units of a layer are active on no sample at all.
+
+    A unit that is off for some samples is normal; only one that is off for every sample of every
+    split counts. A healthy network of the seed's kind has up to a third of them.
+
+    Parameters
+    ----------
+    share : share of a layer's units from which it is a warning (SageMaker Debugger, TheDeepChecker)
+    gross : share from which it is a problem: the layer passes hardly anything on
+
+    References
+    ----------
+    Lu et al., "Dying ReLU and initialization", 2019; Ben Braiek and Khomh, "TheDeepChecker", 2022.
+    """
+    rule = "features.dead_units"
+    judged = [one for one in features.separations if one.dead is not None]
+    if not judged:
+        return Finding(rule, Level.UNKNOWN)
+    worst = max(judged, key=lambda one: (one.dead or 0) / one.units)
+    dead = worst.dead or 0
+    evidence = (
+        Evidence("dead_share", dead / worst.units, limit=share, where=worst.layer),
+        Evidence("dead", dead, where=worst.layer),
+        Evidence("units", worst.units, where=worst.layer),
+        Evidence("samples", worst.samples),
+    )
+    level = Level.OK if dead / worst.units < share else Level.WARNING
+    return Finding(rule, Level.PROBLEM if dead / worst.units >= gross else level, evidence)
+
+
+# --- pictures ----------------------------------------------------------------------------------
+
+
+def draw_projection(projection: Projection, axes: Axes) -> None:
+    """Show every sample at its place, classes by colour and marker, misclassified ones ringed."""
+    places = projection.coordinates
+    flat = places.shape[1] == 1
+    for k in np.unique(projection.labels).tolist():
+        chosen = projection.labels == k
+        axes.plot(
+            places[chosen, 0], projection.labels[chosen] if flat else places[chosen, 1],
+            linestyle="", marker=class_marker(k), markersize=4, color=class_colour(k), alpha=0.8,
+            label=text("labels.class", k=k), gid=f"features-{k}", rasterized=len(places) > 1000,
+        )  # fmt: skip
+    ringed = projection.wrong
+    axes.plot(
+        places[ringed, 0], projection.labels[ringed] if flat else places[ringed, 1],
+        linestyle="", marker="o", markersize=9, markerfacecolor="none",
+        markeredgecolor="black", markeredgewidth=1.2,
+    )  # fmt: skip
+    axes.set_title(_described(projection))
+    plain = projection.method == "plain"
+    axes.set(
+        xlabel=text("labels.feature", k=1) if plain else text("labels.axis", k=1),
+        ylabel=text("labels.true_class") if flat
+        else text("labels.feature", k=2) if plain else text("labels.axis", k=2),
+    )  # fmt: skip
+    axes.legend(ncols=2, fontsize=7)
+
+
+def draw_depth(features: Features, axes: Axes) -> None:
+    """Separation of the classes from the input side to the outputs."""
+    names = [one.layer or text("words.outputs") for one in features.separations]
+    axes.plot(
+        names, [one.purity for one in features.separations],
+        marker="o", color=class_colour(0), label=text("columns.purity"),
+    )  # fmt: skip
+    axes.plot(
+        names, [one.silhouette for one in features.separations],
+        marker="s", linestyle="--", color=class_colour(1), label=text("columns.silhouette"),
+    )  # fmt: skip
+    axes.tick_params(axis="x", rotation=30)
+    axes.legend()
+
+
+# --- tables ------------------------------------------------------------------------------------
+
+
+def layers(features: Features) -> list[Row]:
+    """Return one row for each layer."""
+    return [
+        {
+            "layer": one.layer or text("words.outputs"),
+            "kind": one.kind,
+            "units": one.units,
+            "silhouette": _or_none(one.silhouette),
+            "purity": _or_none(one.purity),
+            "dead": one.dead,
+        }
+        for one in features.separations
+    ]
+
+
+def projections(features: Features) -> list[Row]:
+    """Return one row for each projection: how it was made and how faithful it is."""
+    return [
+        {
+            "layer": features.layer or text("words.outputs"),
+            "method": text(f"words.{one.method}"),
+            "rows": features.rows,
+            "dropped": features.dropped,
+            "trustworthiness": _or_none(one.trustworthiness),
+            "explained": _or_none(one.explained),
+            "perplexity": _or_none(one.perplexity),
+            "remark": "" if one.refused is None else str(one.refused),
+        }
+        for one in features.projections
+    ]
+
+
+# --- how it is computed --------------------------------------------------------------------------
+
+
+def _of_run(run: Run) -> Features:
+    need(run.network, "network")
+    split, _ = need(run.observation("test", "valid", "train"), "data")
+    return measure(run.observations, split=split, layer=run.layer)
+
+
+def _some(rows: int, seed: int) -> IntArray:
+    if rows <= SHOWN:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, SHOWN, replace=False))
+
+
+def _labels(seen: Observation) -> IntArray:
+    if not seen.task.classifies:
+        return np.zeros(len(seen.rows), dtype=np.int64)
+    return np.asarray(seen.targets)[seen.rows]
+
+
+def _wrong(seen: Observation) -> Array:
+    if not seen.task.classifies:
+        return np.zeros(len(seen.rows), dtype=bool)
+    return np.asarray(seen.predicted != seen.targets)[seen.rows]
+
+
+def _separate(features: FloatArray, labels: IntArray) -> tuple[float, float]:
+    """Return silhouette and purity; NaN where they are not defined."""
+    finite = np.isfinite(features).all(axis=1)
+    x, y = features[finite].astype(np.float64), labels[finite]
+    if not 2 <= len(np.unique(y)) < len(y):
+        return np.nan, np.nan
+    from sklearn.metrics import silhouette_score
+    from sklearn.neighbors import NearestNeighbors
+
+    k = min(_NEIGHBOURS, len(x) - 1)
+    neighbours = NearestNeighbors(n_neighbors=k).fit(x).kneighbors(return_distance=False)
+    return float(silhouette_score(x, y)), float(np.mean(y[neighbours] == y[:, None]))
+
+
+def _dead(observations: Mapping[Split, Observation], name: str) -> tuple[int | None, int]:
+    """Count the units of a layer that no split ever activates, and the samples of all splits."""
+    found = [
+        one
+        for seen in observations.values()
+        for one in seen.layers
+        if one.name == name and one.kind in RELU_LIKE
+    ]
+    samples = sum(seen.samples for seen in observations.values())
+    if not found:
+        return None, samples
+    return int((np.sum([one.active for one in found], axis=0) == 0).sum()), samples
+
+
+def _pca(features: FloatArray, one: Projection) -> Projection:
+    from sklearn.decomposition import PCA
+
+    # The exact solver needs no seed; the sign that it leaves open is fixed by scikit-learn.
+    fitted = PCA(n_components=2, svd_solver="full").fit(features)
+    explained = float(fitted.explained_variance_ratio_.sum())
+    return _rated(
+        features, replace(one, coordinates=fitted.transform(features), explained=explained)
+    )
+
+
+def _tsne(features: FloatArray, one: Projection, seed: int) -> Projection:
+    if len(features) < _NEIGHBOURS:
+        return replace(one, refused=Sentence("features.few_for_tsne", rows=len(features)))
+    from openTSNE import TSNE
+
+    perplexity = min(30.0, (len(features) - 1) / 3)
+    made = TSNE(perplexity=perplexity, random_state=seed, n_jobs=1).fit(features)
+    coordinates = np.asarray(made, dtype=np.float64)
+    if not np.isfinite(coordinates).all():
+        return replace(one, refused=Sentence("features.tsne_failed"))
+    return _rated(features, replace(one, coordinates=coordinates, perplexity=perplexity))
+
+
+def _rated(features: FloatArray, projection: Projection) -> Projection:
+    from sklearn.manifold import trustworthiness
+
+    k = min(_NEIGHBOURS, (len(features) - 1) // 2)
+    rate = trustworthiness(features, projection.coordinates, n_neighbors=k)
+    return replace(projection, trustworthiness=float(rate))
+
+
+def _described(projection: Projection) -> str:
+    return text(
+        f"features.title_{projection.method}",
+        trustworthiness=projection.trustworthiness,
+        explained=projection.explained,
+        perplexity=projection.perplexity,
+    )
+
+
+def _or_none(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+VIEW = View(
+    "features",
+    measure=_of_run,
+    rules=(dead_units,),
+    pictures=(
+        Picture(
+            "projection",
+            draw_projection,
+            each=lambda f: tuple(p for p in f.projections if len(p.coordinates)),
+        ),
+        Picture(
+            "depth",
+            draw_depth,
+            each=lambda f: (f,) if any(np.isfinite(s.purity) for s in f.separations) else (),
+        ),
+    ),
+    tables=(Table("layers", layers), Table("projections", projections)),
+)

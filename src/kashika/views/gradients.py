@@ -1,0 +1,253 @@
+"""Does every layer give a usable learning signal?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kashika import figure, table
+from kashika.distribution import Distribution, FloatArray, IntArray
+from kashika.errors import Missing, need
+from kashika.observation import Observation
+from kashika.palette import SPLIT_COLOUR, SPLIT_MARKER, VALUES
+from kashika.parameters import Parameter
+from kashika.run import Run, Split
+from kashika.texts import text
+from kashika.view import Evidence, Finding, Level, Picture, Row, Table, View
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gradient:
+    """The gradient of the mean loss for one parameter, beside the parameter itself.
+
+    Attributes
+    ----------
+    parameter : name
+    values : of the gradient
+    weights : of the parameter
+    """
+
+    parameter: str
+    values: Distribution
+    weights: Distribution
+
+    @property
+    def relative(self) -> float:
+        """Rms of the gradient over rms of the weights; NaN for weights that are all zero.
+
+        Layers can be compared by it, whatever their size and scale.
+        """
+        return self.values.rms / self.weights.rms if self.weights.rms > 0 else np.nan
+
+    @property
+    def small(self) -> tuple[IntArray, FloatArray]:
+        """Histogram without exact zeros: (bins,) counts and (bins + 1,) edges."""
+        counts, edges = self.values.histogram(bins=30)
+        at_zero = int(np.searchsorted(edges, 0.0, side="right")) - 1
+        if self.values.zeros and self.values.finite:
+            counts[min(max(at_zero, 0), counts.size - 1)] -= self.values.zeros
+        return counts, edges
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gradients:
+    """The gradient of the mean loss over one split.
+
+    Attributes
+    ----------
+    split : the split that the gradients belong to
+    gradients : of every parameter that the loss depends on, input side first
+    unused : trainable parameters that the loss does not depend on
+    frozen : parameters that ask for no gradient
+    norms : {split: norm over all parameters}
+    loss : mean loss over the split
+    chance_loss : of a constant answer, in the same unit; NaN where that cannot be compared
+    """
+
+    split: Split
+    gradients: tuple[Gradient, ...]
+    unused: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
+    norms: Mapping[Split, float] = field(default_factory=dict)
+    loss: float = np.nan
+    chance_loss: float = np.nan
+
+    @property
+    def matrices(self) -> tuple[Gradient, ...]:
+        """The gradients of the weight matrices: one for each layer, without biases and norms."""
+        return tuple(g for g in self.gradients if len(g.weights.shape) > 1)
+
+    @property
+    def relative(self) -> dict[str, float]:
+        """{layer: rms of the gradient over rms of the weights}, input side first."""
+        return {g.parameter: g.relative for g in self.matrices if np.isfinite(g.relative)}
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the gradient of every layer into `ax`, or into a new figure."""
+        return figure.plot(draw_by_layer, self, ax)
+
+    def to_frame(self) -> DataFrame:
+        """Return one row for each parameter."""
+        return table.frame(parameters(self))
+
+    def _repr_html_(self) -> str:
+        return figure.html(VIEW, self)
+
+
+def measure(
+    observations: Mapping[Split, Observation], weights: Mapping[str, Parameter], *, split: Split
+) -> Gradients:
+    """Put the gradients of one split beside the weights, and its norm beside the other splits'.
+
+    Parameters
+    ----------
+    weights : {name: parameter}, frozen ones included
+    split : the split that is looked at
+    """
+    seen = observations[split]
+    found = {name: values for name, values in seen.gradients.items() if values is not None}
+    return Gradients(
+        split,
+        tuple(Gradient(name, values, weights[name].values) for name, values in found.items()),
+        unused=tuple(name for name, values in seen.gradients.items() if values is None),
+        frozen=tuple(name for name, one in weights.items() if one.trainable is False),
+        norms={s: _norm(one.gradients) for s, one in observations.items()},
+        loss=seen.mean_loss,
+        chance_loss=seen.chance_loss,
+    )
+
+
+# --- rules -------------------------------------------------------------------------------------
+
+
+def vanishing(gradients: Gradients, *, ratio: float = 1e-3, converged: float = 0.1) -> Finding:
+    """The first layer's gradient lies far below the last one's, while the loss is still high.
+
+    Gradients are taken in relation to the weights and compared between layers, not with an
+    absolute floor: near a minimum all gradients are small, and that is convergence.
+
+    Parameters
+    ----------
+    ratio : first layer over last layer, below which the first one counts as standing still
+    converged : share of the loss at chance, below which nothing is left to learn
+
+    References
+    ----------
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", AISTATS 2010, section 4; Zhang et al., "AUTOTRAINER", ICSE 2021, for the ratio and
+    for judging only what has not converged.
+    """
+    rule = "gradients.vanishing"
+    relative = gradients.relative
+    if len(relative) < 2 or not gradients.matrices:
+        return Finding(rule, Level.UNKNOWN)
+    (first, at_first), *_, (last, at_last) = relative.items()
+    if not at_last > 0:
+        return Finding(rule, Level.UNKNOWN)
+    learned = gradients.loss / gradients.chance_loss if gradients.chance_loss > 0 else np.nan
+    evidence: tuple[Evidence, ...] = (
+        Evidence("first_over_last", at_first / at_last, limit=ratio, where=first),
+        Evidence("last", at_last, where=last),
+    )
+    if np.isfinite(learned):
+        evidence += (Evidence("loss_over_chance", learned, limit=converged),)
+    if at_first / at_last >= ratio:
+        return Finding(rule, Level.OK, evidence)
+    if not np.isfinite(learned):
+        return Finding(rule, Level.UNKNOWN, evidence)
+    return Finding(rule, Level.PROBLEM if learned > converged else Level.OK, evidence)
+
+
+# --- pictures ----------------------------------------------------------------------------------
+
+
+def draw_by_layer(gradients: Gradients, axes: Axes) -> None:
+    """Gradient over weights of every layer, from the input side to the output side."""
+    relative = gradients.relative
+    axes.plot(
+        list(relative), list(relative.values()),
+        color=SPLIT_COLOUR[gradients.split], marker=SPLIT_MARKER[gradients.split],
+    )  # fmt: skip
+    axes.set_yscale("log", nonpositive="mask")
+    axes.set_ylabel(text("labels.gradient_over_weight"))
+    axes.tick_params(axis="x", rotation=30)
+
+
+def draw_norms(gradients: Gradients, axes: Axes) -> None:
+    """Norm of the whole gradient on every split."""
+    for split, norm in gradients.norms.items():
+        axes.bar(text(f"labels.{split}"), norm, color=SPLIT_COLOUR[split], width=0.5)
+    axes.set_ylabel(text("labels.gradient_norm"))
+
+
+def draw_histogram(gradient: Gradient, axes: Axes) -> None:
+    """How the entries of one gradient are spread; exact zeros stand apart, in the title."""
+    counts, edges = gradient.small
+    axes.stairs(counts, edges, fill=True, color=VALUES)
+    axes.set_title(
+        text("labels.zeros_of", name=gradient.parameter, share=gradient.values.zero_share)
+    )  # fmt: skip
+    axes.ticklabel_format(axis="x", style="sci", scilimits=(-2, 2))
+    axes.locator_params(axis="x", nbins=5)
+
+
+# --- tables ------------------------------------------------------------------------------------
+
+
+def parameters(gradients: Gradients) -> list[Row]:
+    """Return one row for each parameter that the loss depends on."""
+    return [
+        {
+            "parameter": g.parameter,
+            "rms": g.values.rms,
+            "relative": g.relative,
+            "max_abs": max(abs(g.values.least), abs(g.values.greatest)),
+            "zero_share": g.values.zero_share,
+            "nonfinite": g.values.nan + g.values.infinite,
+        }
+        for g in gradients.gradients
+    ]
+
+
+def without(gradients: Gradients) -> list[Row]:
+    """Return one row for each parameter without a gradient, and why it has none."""
+    rows: list[Row] = [
+        {"parameter": name, "why": text("words.unused")} for name in gradients.unused
+    ]
+    return rows + [{"parameter": name, "why": text("words.frozen")} for name in gradients.frozen]
+
+
+# --- how it is computed --------------------------------------------------------------------------
+
+
+def _of_run(run: Run) -> Gradients:
+    network = need(run.network, "network")
+    split, seen = need(run.observation("train", "valid", "test"), "data")
+    if not seen.gradients:
+        raise Missing("missing.trainable")
+    weights = {parameter.name: parameter for parameter in network.parameters()}
+    return measure(run.observations, weights, split=split)
+
+
+def _norm(gradients: Mapping[str, Distribution | None]) -> float:
+    return float(np.sqrt(sum(g.norm**2 for g in gradients.values() if g is not None)))
+
+
+VIEW = View(
+    "gradients",
+    measure=_of_run,
+    rules=(vanishing,),
+    pictures=(
+        Picture("by_layer", draw_by_layer, each=lambda g: (g,) if len(g.relative) > 1 else ()),
+        Picture("norms", draw_norms, each=lambda g: (g,) if g.norms else ()),
+        Picture("histogram", draw_histogram, each=lambda g: g.gradients),
+    ),
+    tables=(Table("parameters", parameters), Table("without", without)),
+)

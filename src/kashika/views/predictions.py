@@ -1,0 +1,371 @@
+"""Where is the network right, wrong, and over-sure?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kashika import figure, table
+from kashika.distribution import FloatArray, IntArray
+from kashika.errors import need
+from kashika.observation import Observation
+from kashika.palette import REFERENCE, SPLIT_COLOUR, SPLIT_MARKER
+from kashika.proportion import interval
+from kashika.run import SPLITS, History, Run, Split
+from kashika.texts import text
+from kashika.view import Evidence, Finding, Level, Picture, Row, Table, View
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """How good the predictions for one split are.
+
+    Attributes
+    ----------
+    samples : number of samples
+    loss : mean loss, recomputed from checkpoint and data
+    correct : number of right answers; None for a regression
+    rmse : root mean squared error of a regression, in the unit of the targets; else None
+    logged_loss, logged_accuracy : last value of the log, None where there is none
+    """
+
+    samples: int
+    loss: float
+    correct: int | None
+    rmse: float | None
+    logged_loss: float | None = None
+    logged_accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Classified:
+    """The answers of a classifier on one split.
+
+    Attributes
+    ----------
+    confusion : (classes, classes) int, true class by predicted class
+    confidence : (bins,) mean probability of the predicted class in each tenth from 0 to 1; NaN
+        where the tenth is empty
+    accuracy : (bins,) share of right answers there
+    count : (bins,) samples there
+    ece : expected calibration error, 0 to 1
+    """
+
+    confusion: IntArray
+    confidence: FloatArray
+    accuracy: FloatArray
+    count: IntArray
+    ece: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Worst:
+    """The samples with the greatest loss, the worst first.
+
+    Attributes
+    ----------
+    index : (worst,) int, place in the split
+    true, predicted : (worst,) class, or value of a regression
+    probability : (worst,) that the network gave to the true class; NaN for a regression
+    loss : (worst,)
+    """
+
+    index: IntArray
+    true: FloatArray
+    predicted: FloatArray
+    probability: FloatArray
+    loss: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What the network answers.
+
+    Attributes
+    ----------
+    scores : {split: score}
+    split : the split that is looked at closely
+    classified : its answers, for a classifier; else None
+    true, predicted : (n,) its targets and answers: classes, or the values of a regression, all
+        columns one after the other
+    worst : its samples with the greatest loss
+    """
+
+    scores: Mapping[Split, Score]
+    split: Split
+    classified: Classified | None
+    true: FloatArray
+    predicted: FloatArray
+    worst: Worst
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the confusion matrix, or a regression's values, into `ax` or a new figure."""
+        if self.classified is None:
+            return figure.plot(draw_values, self, ax)
+        return figure.plot(draw_confusion, self.classified, ax)
+
+    def to_frame(self) -> DataFrame:
+        """Return one row for each split."""
+        return table.frame(scores(self))
+
+    def _repr_html_(self) -> str:
+        return figure.html(VIEW, self)
+
+
+def measure(
+    observations: Mapping[Split, Observation],
+    *,
+    split: Split,
+    history: History | None = None,
+    worst: int = 10,
+) -> Predictions:
+    """Compare the answers of a network with the targets.
+
+    Parameters
+    ----------
+    split : the split that is looked at closely
+    history : logs whose last values stand beside the recomputed ones
+    worst : how many of the samples with the greatest loss are listed
+    """
+    seen = observations[split]
+    classifies = seen.task.classifies
+    return Predictions(
+        scores={s: _score(observations[s], history, s) for s in SPLITS if s in observations},
+        split=split,
+        classified=_classified(seen) if classifies else None,
+        true=np.ravel(seen.targets).astype(np.float64),
+        predicted=np.ravel(seen.predicted if classifies else seen.outputs).astype(np.float64),
+        worst=_worst(seen, worst),
+    )
+
+
+# --- rules -------------------------------------------------------------------------------------
+
+
+def constant(predictions: Predictions, *, share: float = 0.05) -> Finding:
+    """One answer for (almost) everything.
+
+    Parameters
+    ----------
+    share : entropy of the answers over entropy of the true classes, or spread of a regression's
+        answers over spread of its targets, below which the answers count as constant
+    """
+    rule = "predictions.constant"
+    if predictions.classified is not None:
+        confusion = predictions.classified.confusion
+        answers = confusion.sum(axis=0)
+        variety, needed = _entropy(answers), _entropy(confusion.sum(axis=1))
+        most = str(int(np.argmax(answers)))
+        of_most = float(answers.max() / max(answers.sum(), 1))
+    else:
+        variety, needed = float(np.std(predictions.predicted)), float(np.std(predictions.true))
+        most, of_most = "", 1.0
+    if not needed > 0 or not np.isfinite(variety):
+        return Finding(rule, Level.UNKNOWN)
+    evidence = (
+        Evidence("variety", variety / needed, limit=share),
+        Evidence("of_most", of_most, where=most),
+    )
+    return Finding(rule, Level.PROBLEM if variety / needed < share else Level.OK, evidence)
+
+
+# --- pictures ----------------------------------------------------------------------------------
+
+
+def draw_confusion(classified: Classified, axes: Axes) -> None:
+    """How often each class was taken for each other one."""
+    confusion = classified.confusion
+    classes = range(len(confusion))
+    few = len(confusion) <= 20  # more numbers in a row cannot be read
+    axes.imshow(confusion, cmap="Blues", vmin=0, vmax=confusion.max() * 1.6)
+    axes.grid(visible=False)
+    for true, row in enumerate(confusion if few else ()):
+        for predicted, count in enumerate(row):
+            axes.text(predicted, true, str(count), ha="center", va="center", color="#0b0b0b")
+    axes.set(
+        xticks=classes if few else [], yticks=classes if few else [],
+        xlabel=text("labels.predicted_class"), ylabel=text("labels.true_class"),
+    )  # fmt: skip
+
+
+def draw_reliability(classified: Classified, axes: Axes) -> None:
+    """Share of right answers by confidence; on the diagonal the network is as sure as it may be."""
+    axes.plot(
+        [0, 1], [0, 1], color=REFERENCE, linewidth=1, linestyle="--", label=text("labels.ideal")
+    )
+    axes.plot(
+        classified.confidence, classified.accuracy, color=SPLIT_COLOUR["test"], marker="o",
+        label=text("labels.ece", ece=classified.ece),
+    )  # fmt: skip
+    for x, y, count in zip(
+        classified.confidence, classified.accuracy, classified.count, strict=True
+    ):
+        if count:
+            axes.annotate(
+                str(count),
+                (x, y),
+                xytext=(0, -11),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7,
+            )
+    axes.set(
+        xlim=(0, 1.03), ylim=(0, 1.05),
+        xlabel=text("labels.confidence"), ylabel=text("labels.accuracy"),
+    )  # fmt: skip
+    axes.legend()
+
+
+def draw_values(predictions: Predictions, axes: Axes) -> None:
+    """Answers of a regression by their targets; on the diagonal they are right."""
+    true = predictions.true
+    axes.plot(
+        true, predictions.predicted, linestyle="", markersize=3, alpha=0.6,
+        marker=SPLIT_MARKER[predictions.split], color=SPLIT_COLOUR[predictions.split],
+        rasterized=len(true) > 2000,
+    )  # fmt: skip
+    axes.axline((true[0], true[0]), slope=1, color=REFERENCE, linewidth=1, linestyle="--")
+    axes.set(xlabel=text("labels.target"), ylabel=text("labels.output"))
+
+
+# --- tables ------------------------------------------------------------------------------------
+
+
+def scores(predictions: Predictions) -> list[Row]:
+    """Return one row for each split: counts with their interval, and the log's last values."""
+    return [_score_row(split, score) for split, score in predictions.scores.items()]
+
+
+def worst_samples(predictions: Predictions) -> list[Row]:
+    """Return one row for each of the samples with the greatest loss."""
+    worst = predictions.worst
+    if predictions.classified is None:
+        return [
+            {"index": int(i), "true": float(t), "predicted": float(p), "loss": float(loss)}
+            for i, t, p, loss in zip(
+                worst.index, worst.true, worst.predicted, worst.loss, strict=True
+            )
+        ]
+    return [
+        {
+            "index": int(i),
+            "true_class": int(t),
+            "predicted_class": int(p),
+            "probability": float(chance),
+            "loss": float(loss),
+        }
+        for i, t, p, chance, loss in zip(
+            worst.index, worst.true, worst.predicted, worst.probability, worst.loss, strict=True
+        )
+    ]
+
+
+# --- how it is computed --------------------------------------------------------------------------
+
+
+def _of_run(run: Run) -> Predictions:
+    need(run.network, "network")
+    split, _ = need(run.observation("test", "valid", "train"), "data")
+    return measure(run.observations, split=split, history=run.history)
+
+
+def _answers(predictions: Predictions) -> tuple[Classified, ...]:
+    return () if predictions.classified is None else (predictions.classified,)
+
+
+def _score(seen: Observation, history: History | None, split: Split) -> Score:
+    classifies = seen.task.classifies
+    return Score(
+        samples=seen.samples,
+        loss=seen.mean_loss,
+        correct=int((seen.predicted == seen.targets).sum()) if classifies else None,
+        rmse=None if classifies else float(np.sqrt(np.mean((seen.outputs - _columns(seen)) ** 2))),
+        logged_loss=_last(history, f"{split}_loss"),
+        logged_accuracy=_last(history, f"{split}_acc"),
+    )
+
+
+def _columns(seen: Observation) -> FloatArray:
+    return np.asarray(seen.targets, dtype=np.float64).reshape(len(seen.outputs), -1)
+
+
+def _last(history: History | None, name: str) -> float | None:
+    series = None if history is None else history.series.get(name)
+    return None if series is None or not series.y.size else float(series.y[-1])
+
+
+def _classified(seen: Observation, *, bins: int = 10) -> Classified:
+    """Count the answers, and compare confidence with accuracy in equal steps of confidence.
+
+    References
+    ----------
+    Guo et al., "On calibration of modern neural networks", ICML 2017: expected calibration error.
+    """
+    classes = seen.task.classes
+    pairs = np.asarray(seen.targets) * classes + seen.predicted
+    confusion = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+    confidence = np.nan_to_num(seen.probabilities.max(axis=1))
+    right = seen.predicted == seen.targets
+    place = np.clip((confidence * bins).astype(int), 0, bins - 1)
+    count = np.bincount(place, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        mean_confidence = np.bincount(place, confidence, minlength=bins) / count
+        accuracy = np.bincount(place, right, minlength=bins) / count
+    gaps = np.abs(mean_confidence - accuracy)[count > 0]
+    ece = float(np.sum(gaps * count[count > 0]) / count.sum())
+    return Classified(confusion, mean_confidence, accuracy, count, ece)
+
+
+def _worst(seen: Observation, most: int) -> Worst:
+    # A loss that is not a number is the worst of all.
+    loss = np.where(np.isnan(seen.loss), np.inf, seen.loss)
+    index = np.argsort(-loss, kind="stable")[:most]
+    if seen.task.classifies:
+        labels = np.asarray(seen.targets)[index]
+        true, predicted = labels.astype(np.float64), seen.predicted[index].astype(np.float64)
+        probability = seen.probabilities[index, labels]
+    else:
+        true, predicted = _columns(seen)[index].mean(axis=1), seen.outputs[index].mean(axis=1)
+        probability = np.full(len(index), np.nan)
+    return Worst(index, true, predicted, probability, seen.loss[index])
+
+
+def _entropy(counts: IntArray) -> float:
+    share = counts[counts > 0] / max(counts.sum(), 1)
+    return float(np.sum(share * np.log(1 / share)))
+
+
+def _score_row(split: Split, score: Score) -> Row:
+    row: dict[str, str | int | float | None] = {
+        "split": text(f"labels.{split}"),
+        "samples": score.samples,
+    }
+    if score.correct is None:
+        row["rmse"] = score.rmse
+    else:
+        low, high = interval(score.correct, score.samples)
+        row["correct"] = score.correct
+        row["accuracy"] = score.correct / score.samples
+        row["interval"] = f"{low:.1%} – {high:.1%}"
+        row["logged_accuracy"] = score.logged_accuracy
+    return row | {"loss": score.loss, "logged_loss": score.logged_loss}
+
+
+VIEW = View(
+    "predictions",
+    measure=_of_run,
+    rules=(constant,),
+    pictures=(
+        Picture("confusion", draw_confusion, each=_answers),
+        Picture("reliability", draw_reliability, each=_answers),
+        Picture("values", draw_values, each=lambda p: () if p.classified else (p,)),
+    ),
+    tables=(Table("scores", scores), Table("worst", worst_samples)),
+)

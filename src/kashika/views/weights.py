@@ -1,0 +1,204 @@
+"""How are the parameters of each layer distributed?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kashika import figure, table
+from kashika.distribution import FloatArray, IntArray
+from kashika.errors import LoadError, Missing
+from kashika.palette import REFERENCE, VALUES
+from kashika.parameters import Parameter
+from kashika.run import Run
+from kashika.texts import text
+from kashika.view import Evidence, Finding, Level, Picture, Row, Table, View
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Histogram:
+    """How one parameter is spread, and how it was before training.
+
+    Attributes
+    ----------
+    parameter : the parameter
+    counts : (bins,) int
+    edges : (bins + 1,)
+    x, initial : (points,) where the initial distribution is drawn, and how many values it would
+        have put into a bin there; empty where it is not known
+    """
+
+    parameter: Parameter
+    counts: IntArray
+    edges: FloatArray
+    x: FloatArray
+    initial: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """All parameters of a network.
+
+    Attributes
+    ----------
+    parameters : in the order of the state_dict
+    """
+
+    parameters: tuple[Parameter, ...]
+
+    def __getitem__(self, name: str) -> Parameter:
+        """Return a parameter by its name, or the weight of a layer by the layer's.
+
+        Raises
+        ------
+        LoadError
+            If there is none of that name.
+        """
+        named = {one.name: one for one in self.parameters}
+        found = named.get(name) or named.get(f"{name}.weight")
+        if found is None:
+            raise LoadError("errors.no_such_parameter", found=name, names=", ".join(named))
+        return found
+
+    def histogram(self, name: str, *, bins: int = 20) -> tuple[IntArray, FloatArray]:
+        """Count the values of a parameter in equal bins, as `numpy.histogram` does.
+
+        Returns
+        -------
+        (bins,) counts and (bins + 1,) edges
+        """
+        return self[name].values.histogram(bins=bins)
+
+    def plot(self, ax: Axes | None = None, *, layer: str | None = None) -> Axes:
+        """Draw the histogram of a layer's weight, or of the largest parameter."""
+        largest = max(self.parameters, key=lambda one: one.values.size)
+        one = largest if layer is None else self[layer]
+        return figure.plot(draw_histogram, histogram_of(one), ax)
+
+    def to_frame(self) -> DataFrame:
+        """Return one row for each parameter."""
+        return table.frame(parameters(self))
+
+    def _repr_html_(self) -> str:
+        return figure.html(VIEW, self)
+
+
+def histogram_of(parameter: Parameter, *, bins: int = 20) -> Histogram:
+    """Count the values of a parameter, and lay its initial distribution over them."""
+    counts, edges = parameter.values.histogram(bins=bins)
+    x = initial = np.empty(0)
+    start = parameter.initial
+    if start is not None and start.width > 0 and counts.size > 1:
+        # A uniform distribution ends at an edge: both sides of it are drawn.
+        reach = start.width * (4 if start.family == "normal" else 1)
+        ends = (start.centre - reach, start.centre + reach)
+        low, high = min(edges[0], ends[0]), max(edges[-1], ends[1])
+        near = [np.nextafter(end, end + side) for end in ends for side in (-1, 1)]
+        x = np.sort(np.concatenate([np.linspace(low, high, 201), near]))
+        initial = start.density(x) * parameter.values.finite * (edges[1] - edges[0])
+    return Histogram(parameter, counts, edges, x, initial)
+
+
+# --- rules -------------------------------------------------------------------------------------
+
+
+def nonfinite(weights: Weights) -> Finding:
+    """A weight is NaN or infinite: the network cannot answer."""
+    rule = "weights.nonfinite"
+    if not weights.parameters:
+        return Finding(rule, Level.UNKNOWN)
+    bad = [
+        (one.values.nan + one.values.infinite, one.name)
+        for one in weights.parameters
+        if one.values.nan + one.values.infinite
+    ]
+    if not bad:
+        return Finding(rule, Level.OK)
+    evidence = (
+        Evidence("count", sum(count for count, _ in bad), limit=0),
+        Evidence("first", bad[0][0], where=bad[0][1]),
+    )
+    return Finding(rule, Level.PROBLEM, evidence)
+
+
+# --- pictures ----------------------------------------------------------------------------------
+
+
+def draw_histogram(histogram: Histogram, axes: Axes) -> None:
+    """Values of one parameter, with the distribution that it was drawn from before training."""
+    axes.stairs(histogram.counts, histogram.edges, fill=True, color=VALUES, alpha=0.8)
+    start = histogram.parameter.initial
+    if histogram.x.size:
+        axes.plot(
+            histogram.x, histogram.initial, color=REFERENCE, linestyle="--", linewidth=1.2,
+            label=text("labels.initial"),
+        )  # fmt: skip
+    elif start is not None and not start.width:
+        axes.axvline(
+            start.centre,
+            color=REFERENCE,
+            linestyle="--",
+            linewidth=1.2,
+            label=text("labels.initial"),
+        )
+    axes.set_title(histogram.parameter.name)
+    axes.locator_params(axis="x", nbins=5)
+
+
+# --- tables ------------------------------------------------------------------------------------
+
+
+def parameters(weights: Weights) -> list[Row]:
+    """Return one row for each parameter."""
+    return [
+        {
+            "parameter": one.name,
+            "kind": one.kind or "",
+            "shape": " × ".join(map(str, one.values.shape)) or "1",
+            "mean": one.values.mean,
+            "sd": one.values.sd,
+            "initial_sd": None if one.initial is None else one.initial.sd,
+            "rms": one.values.rms,
+            "min": one.values.least,
+            "max": one.values.greatest,
+            "zero_share": one.values.zero_share,
+            "nonfinite_share": one.values.nonfinite_share,
+        }
+        for one in weights.parameters
+    ]
+
+
+# --- how it is computed --------------------------------------------------------------------------
+
+
+def _of_run(run: Run) -> Weights:
+    if run.network is not None:
+        found = tuple(run.network.parameters())
+    elif run.checkpoint is not None:
+        found = run.checkpoint.parameters
+    else:
+        raise Missing("missing.weights")
+    if not found:
+        raise Missing("missing.parameters")
+    return Weights(found)
+
+
+VIEW = View(
+    "weights",
+    measure=_of_run,
+    rules=(nonfinite,),
+    pictures=(
+        Picture(
+            "histogram",
+            draw_histogram,
+            each=lambda w: [histogram_of(p) for p in w.parameters if p.values.finite],
+        ),
+    ),
+    tables=(Table("parameters", parameters),),
+)
