@@ -127,7 +127,7 @@ class Distribution:
         """Share of NaN and Inf, 0 to 1."""
         return (self.nan + self.infinite) / self.size if self.size else np.nan
 
-    def histogram(self, bins: int = 20) -> tuple[IntArray, FloatArray]:
+    def histogram(self, *, bins: int = 20) -> tuple[IntArray, FloatArray]:
         """Count the finite values in `bins` equal bins between the least and the greatest.
 
         Returns

@@ -215,13 +215,12 @@ def _whole(X: object, y: object) -> object:
     return X if y is None else (X, y)
 
 
-def _network(model: nn.Module | Network, *, loss: Any = None, layer: str | None = None) -> Network:
-    from torch import nn
+def _network(model: Any, *, loss: Any = None, layer: str | None = None) -> Network:
+    from kashika.torch_network import TorchNetwork, is_module
 
-    if not isinstance(model, nn.Module):
-        return model
-    from kashika.torch_network import TorchNetwork
-
+    if not is_module(model):
+        network: Network = model
+        return network
     return TorchNetwork(model, loss=loss, layers=() if layer is None else (layer,))
 
 

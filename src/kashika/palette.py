@@ -14,6 +14,12 @@ _CLASS_COLOURS = (
 )  # fmt: skip
 _CLASS_MARKERS = "osD^vPX*<>"
 
+INK = "#222324"
+"""Text and lines on the ground of the page; the page puts its own colour in its place."""
+
+BLACK = "#0b0b0b"
+"""Text and lines on a picture's own light ground; it stays as it is."""
+
 VALUES = "#0072B2"
 REFERENCE = "#D55E00"
 """What values are compared with: an initial distribution, a limit, a perfect calibration."""

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -80,10 +81,12 @@ class TorchNetwork:
 
     def predict(self, inputs: Array) -> FloatArray:
         """Return the (n, outputs) outputs for (n, …) inputs, in evaluation mode."""
+        # Without a gradient to keep, many small inputs go through at once.
+        size = max(self.batch_size, 2**15 // max(1, int(np.prod(inputs.shape[1:]))))
         with untouched(self.module), torch.no_grad():
             parts = [
-                _numpy(_main(self.module(self._tensor(inputs[start : start + self.batch_size]))))
-                for start in range(0, len(inputs), self.batch_size)
+                _numpy(_main(self.module(self._tensor(inputs[start : start + size]))))
+                for start in range(0, len(inputs), size)
             ]
         return np.concatenate(parts)
 
@@ -178,6 +181,11 @@ class TorchNetwork:
             name: None if (g := total[name]) is None else Distribution.of(_numpy(g / samples))
             for name in names
         }
+
+
+def is_module(value: object) -> TypeGuard[nn.Module]:
+    """Tell whether something is a network of PyTorch, for those who must not import it."""
+    return isinstance(value, nn.Module)
 
 
 @contextmanager

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 M = TypeVar("M")
 """The measurement of a view."""
 
+# Generic dataclasses have no slots: in Python 3.11 `View[Curves](...)` would fail with them.
+
 
 class Level(IntEnum):
     """How bad a finding is."""
@@ -91,7 +93,7 @@ def whole(measurement: M) -> tuple[M, ...]:
     return (measurement,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Picture(Generic[M]):
     """How to draw a measurement.
 
@@ -111,7 +113,7 @@ Cell = str | int | float | bool | None
 Row = Mapping[str, Cell]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table(Generic[M]):
     """How to list a measurement.
 
@@ -125,7 +127,7 @@ class Table(Generic[M]):
     rows: Callable[[M], Sequence[Row]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View(Generic[M]):
     """One question to a run.
 
@@ -144,7 +146,7 @@ class View(Generic[M]):
     tables: tuple[Table[M], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Section(Generic[M]):
     """A view applied to a run: its measurement, or the reason why there is none.
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kashika import table
 from kashika.errors import LoadError
 from kashika.figure import fonts
+from kashika.palette import INK
 from kashika.texts import Sentence, has, language, speaking, text
 from kashika.view import Picture, Section, Table, View, measured
 
@@ -34,13 +35,13 @@ FORMATS = ("svg", "png", "pdf")
 PANELS = 24
 """So many axes of one picture are shown in a page or a notebook; a file of its own shows all."""
 
-_INK, _GRID = "#222324", "#b4b5b6"  # become the page's own colours in `svg`
+_GRID = "#b4b5b6"  # as INK, it becomes the page's own colour in `svg`
 _STYLE = {
-    "axes.edgecolor": _INK,
+    "axes.edgecolor": INK,
     "axes.grid": True,
     "axes.grid.axis": "both",
     "axes.axisbelow": True,
-    "axes.labelcolor": _INK,
+    "axes.labelcolor": INK,
     "axes.linewidth": 0.8,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -56,9 +57,10 @@ _STYLE = {
     "lines.linewidth": 1.4,
     "savefig.dpi": 150,
     "svg.fonttype": "none",
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "text.color": INK,
+    "text.parse_math": False,  # a dollar in a user's name is a dollar; typesetting is slow
+    "xtick.color": INK,
+    "ytick.color": INK,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
 }
@@ -102,6 +104,12 @@ def draw(picture: Picture[M], measurement: M, *, panels: int | None = None) -> F
         for subject, one in zip(subjects, figure.axes, strict=False):
             one.set_axis_on()
             picture.draw(subject, one)
+            _plain_powers(one)
+        # Laid out once, here: a figure that keeps its engine is drawn twice when it is saved.
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(figure)
+        figure.set_layout_engine("none")
     return figure
 
 
@@ -167,10 +175,11 @@ def svg(figure: Figure, *, name: str) -> str:
     with _lettering(), mpl.rc_context({"svg.hashsalt": name}):
         content = _bytes(figure, "svg", transparent=True).decode()
     content = content[content.index("<svg") :].replace(_GRID, "var(--grid)")
-    content = content.replace(_INK, "currentColor").replace("#000000", "currentColor")
+    content = content.replace(INK, "currentColor")
     content = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", content)
     content = re.sub(r"<metadata>.*?</metadata>", "", content, flags=re.DOTALL)
-    return re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*"(?= )', r"\1", content, count=2)
+    opening, rest = content.split(">", maxsplit=1)
+    return re.sub(r' (?:width|height)="[^"]*"', "", opening) + ">" + rest
 
 
 def caption(view: View[M], picture: Picture[M]) -> str:
@@ -199,6 +208,17 @@ def _lettering() -> Generator[None]:
     with mpl.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
+
+
+def _plain_powers(axes: Axes) -> None:
+    """Write 0.001 on logarithmic axes, since mathematical typesetting is switched off."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    for axis in (axes.xaxis, axes.yaxis):
+        if axis.get_scale() == "log":
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_locator(NullLocator())
 
 
 def _write(figure: Figure, path: Path, ending: str) -> None:

@@ -113,14 +113,12 @@ def _with_network(run: Run, path: Path, options: Options) -> Run:
     run = replace(run, checkpoint=checkpoints.checkpoint_of(path, state))
     if options.model is None:
         return run
-    from torch import nn
-
-    from kashika.torch_network import TorchNetwork
+    from kashika.torch_network import TorchNetwork, is_module
 
     named = parse(options.model, option="--model")
     built = named.load()
-    module = built if isinstance(built, nn.Module) else named.call(built)
-    if not isinstance(module, nn.Module):
+    module = built if is_module(built) else named.call(built)
+    if not is_module(module):
         raise LoadError("errors.not_a_module", found=type(module).__name__, word=options.model)
     checkpoints.put_into(module, state, path=path, model=f"{named.source}:{named.name}")
     layers = () if options.layer is None else (options.layer,)

@@ -12,7 +12,7 @@ from kashika import figure, table
 from kashika.distribution import Array, FloatArray, IntArray
 from kashika.errors import LoadError, need
 from kashika.observation import Observation
-from kashika.palette import class_colour, class_marker
+from kashika.palette import INK, class_colour, class_marker
 from kashika.run import Run, Split
 from kashika.texts import Sentence, text
 from kashika.view import Evidence, Finding, Level, Picture, Row, Table, View
@@ -86,6 +86,11 @@ class Projection:
     explained: float = np.nan
     perplexity: float = np.nan
     refused: Sentence | None = None
+
+    @property
+    def classes(self) -> list[int]:
+        """The classes that occur."""
+        return [int(k) for k in np.unique(self.labels)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -238,7 +243,7 @@ def draw_projection(projection: Projection, axes: Axes) -> None:
     """Show every sample at its place, classes by colour and marker, misclassified ones ringed."""
     places = projection.coordinates
     flat = places.shape[1] == 1
-    for k in np.unique(projection.labels).tolist():
+    for k in projection.classes:
         chosen = projection.labels == k
         axes.plot(
             places[chosen, 0], projection.labels[chosen] if flat else places[chosen, 1],
@@ -249,7 +254,7 @@ def draw_projection(projection: Projection, axes: Axes) -> None:
     axes.plot(
         places[ringed, 0], projection.labels[ringed] if flat else places[ringed, 1],
         linestyle="", marker="o", markersize=9, markerfacecolor="none",
-        markeredgecolor="black", markeredgewidth=1.2,
+        markeredgecolor=INK, markeredgewidth=1.2,
     )  # fmt: skip
     axes.set_title(_described(projection))
     plain = projection.method == "plain"
@@ -263,16 +268,17 @@ def draw_projection(projection: Projection, axes: Axes) -> None:
 
 def draw_depth(features: Features, axes: Axes) -> None:
     """Separation of the classes from the input side to the outputs."""
-    names = [one.layer or text("words.outputs") for one in features.separations]
+    places = range(len(features.separations))
     axes.plot(
-        names, [one.purity for one in features.separations],
+        places, [one.purity for one in features.separations],
         marker="o", color=class_colour(0), label=text("columns.purity"),
     )  # fmt: skip
     axes.plot(
-        names, [one.silhouette for one in features.separations],
+        places, [one.silhouette for one in features.separations],
         marker="s", linestyle="--", color=class_colour(1), label=text("columns.silhouette"),
     )  # fmt: skip
-    axes.tick_params(axis="x", rotation=30)
+    names = [one.layer or text("words.outputs") for one in features.separations]
+    axes.set_xticks(places, names, rotation=30, ha="right", rotation_mode="anchor")
     axes.legend()
 
 

@@ -89,6 +89,14 @@ class Gradients:
         """{layer: rms of the gradient over rms of the weights}, input side first."""
         return {g.parameter: g.relative for g in self.matrices if np.isfinite(g.relative)}
 
+    @property
+    def decades(self) -> tuple[float, float]:
+        """Powers of ten around the relative gradients, at least two apart."""
+        exponents = np.log10([value for value in self.relative.values() if value > 0] or [1.0])
+        return float(10.0 ** np.floor(exponents.min() - 0.5)), float(
+            10.0 ** np.ceil(exponents.max() + 0.5)
+        )
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the gradient of every layer into `ax`, or into a new figure."""
         return figure.plot(draw_by_layer, self, ax)
@@ -172,12 +180,14 @@ def draw_by_layer(gradients: Gradients, axes: Axes) -> None:
     """Gradient over weights of every layer, from the input side to the output side."""
     relative = gradients.relative
     axes.plot(
-        list(relative), list(relative.values()),
+        range(len(relative)), list(relative.values()),
         color=SPLIT_COLOUR[gradients.split], marker=SPLIT_MARKER[gradients.split],
     )  # fmt: skip
     axes.set_yscale("log", nonpositive="mask")
-    axes.set_ylabel(text("labels.gradient_over_weight"))
-    axes.tick_params(axis="x", rotation=30)
+    axes.set(ylabel=text("labels.gradient_over_weight"), ylim=gradients.decades)
+    axes.set_xticks(
+        range(len(relative)), list(relative), rotation=30, ha="right", rotation_mode="anchor"
+    )
 
 
 def draw_norms(gradients: Gradients, axes: Axes) -> None:

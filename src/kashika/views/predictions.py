@@ -12,7 +12,7 @@ from kashika import figure, table
 from kashika.distribution import FloatArray, IntArray
 from kashika.errors import need
 from kashika.observation import Observation
-from kashika.palette import REFERENCE, SPLIT_COLOUR, SPLIT_MARKER
+from kashika.palette import BLACK, REFERENCE, SPLIT_COLOUR, SPLIT_MARKER
 from kashika.proportion import interval
 from kashika.run import SPLITS, History, Run, Split
 from kashika.texts import text
@@ -63,6 +63,11 @@ class Classified:
     accuracy: FloatArray
     count: IntArray
     ece: float
+
+    @property
+    def darkest(self) -> float:
+        """The count that would be painted darkest: far enough up for black numbers to be read."""
+        return 1.6 * float(self.confusion.max())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,11 +189,11 @@ def draw_confusion(classified: Classified, axes: Axes) -> None:
     confusion = classified.confusion
     classes = range(len(confusion))
     few = len(confusion) <= 20  # more numbers in a row cannot be read
-    axes.imshow(confusion, cmap="Blues", vmin=0, vmax=confusion.max() * 1.6)
+    axes.imshow(confusion, cmap="Blues", vmin=0, vmax=classified.darkest)
     axes.grid(visible=False)
     for true, row in enumerate(confusion if few else ()):
         for predicted, count in enumerate(row):
-            axes.text(predicted, true, str(count), ha="center", va="center", color="#0b0b0b")
+            axes.text(predicted, true, str(count), ha="center", va="center", color=BLACK)
     axes.set(
         xticks=classes if few else [], yticks=classes if few else [],
         xlabel=text("labels.predicted_class"), ylabel=text("labels.true_class"),

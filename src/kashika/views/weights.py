@@ -160,7 +160,7 @@ def parameters(weights: Weights) -> list[Row]:
         {
             "parameter": one.name,
             "kind": one.kind or "",
-            "shape": " × ".join(map(str, one.values.shape)) or "1",
+            "shape": "\u00a0×\u00a0".join(map(str, one.values.shape)) or "1",
             "mean": one.values.mean,
             "sd": one.values.sd,
             "initial_sd": None if one.initial is None else one.initial.sd,
