@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,15 +27,17 @@ _RUN = click.argument("run", type=click.Path(path_type=Path))
 
 def _options(command: F) -> F:
     """Add the options that say where the parts of a run are."""
-    for name, meta in (
-        ("model", "FILE.py:NAME(…)"), ("data", "FILE.py:NAME"), ("loss", "NAME|FILE.py:NAME"),
-        ("checkpoint", "FILE"), ("layer", "NAME"),
-    ):  # fmt: skip
-        command = click.option(f"--{name}", metavar=meta, help=text(f"cli.{name}"))(command)
+    command = click.option("--lang", type=click.Choice(LANGUAGES), help=text("cli.lang"))(command)
     command = click.option(
         "--view", multiple=True, metavar="NAME|FILE.py:NAME", help=text("cli.view")
     )(command)
-    return click.option("--lang", type=click.Choice(LANGUAGES), help=text("cli.lang"))(command)
+    # The decorator that is applied last comes first in the help.
+    for name, meta in (
+        ("layer", "NAME"), ("checkpoint", "FILE"), ("loss", "NAME|FILE.py:NAME"),
+        ("data", "FILE.py:NAME"), ("model", "FILE.py:NAME(…)"),
+    ):  # fmt: skip
+        command = click.option(f"--{name}", metavar=meta, help=text(f"cli.{name}"))(command)
+    return command
 
 
 @click.group(help=text("cli.main"), context_settings={"help_option_names": ["-h", "--help"]})
@@ -150,28 +152,26 @@ def views(lang: str | None) -> None:
 
 
 def _report(run: Path, options: Options, output: Path | None) -> None:
-    from kashika.figure import drawable
-
     options = _configured(run, options)
     with _in_language(options):
         found = _analyzed(run, options)
         file = run / "report.html" if output is None else output
         _writable(file)
         found.save(file)
-        with drawable() as note:
-            notes = [str(note)] if note else []
         click.echo(found)
-        click.echo("\n".join([*notes, text("report.saved", path=file)]))
+        click.echo(text("report.saved", path=file))
 
 
 def _analyzed(run: Path, options: Options, *, views: list[View[Any]] | None = None) -> Report:
     from kashika.load import load
     from kashika.report import analyze
 
-    loaded = load(run, options)
     command = shlex.join(["kashika", *sys.argv[1:]])
-    loaded = replace(loaded, provenance=[*loaded.provenance, ("command", command)])
-    return analyze(loaded, views=_views(options) if views is None else views)
+    # What the user's network prints must not get between the lines of a result.
+    with redirect_stdout(sys.stderr):
+        loaded = load(run, options)
+        loaded = replace(loaded, provenance=[*loaded.provenance, ("command", command)])
+        return analyze(loaded, views=_views(options) if views is None else views)
 
 
 def _configured(run: Path, options: Options) -> Options:

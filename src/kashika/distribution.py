@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot, sqrt
 from typing import Any
 
 import numpy as np
@@ -28,11 +29,12 @@ class Distribution:
     size : number of values, those that are not finite included
     nan, infinite, zeros : how many of them are NaN, +Inf or -Inf, exactly zero
     least, greatest : of the finite values; NaN if there is none
-    mean : of the finite values; NaN if there is none
-    deviations : sum of the squared deviations of the finite values from their mean
+    mean, sd : of the finite values (the deviation of these values, not of a population); NaN if
+        there is none
     shape : of the array that the values came from; (size,) after merging
     values : (finite,) the finite values in their own type, if there are at most `KEPT`
-    codes : (65536,) int, else how many finite values round to each bfloat16 code
+    codes : (65536,) int, else how many finite values round to each bfloat16 code; magnitudes
+        beyond its range count as its largest, 3.4e38
     """
 
     size: int
@@ -42,7 +44,7 @@ class Distribution:
     least: float
     greatest: float
     mean: float
-    deviations: float
+    sd: float
     shape: tuple[int, ...]
     values: Array | None
     codes: IntArray | None
@@ -54,18 +56,22 @@ class Distribution:
         flat = array.reshape(-1)
         if flat.dtype.kind != "f":
             flat = flat.astype(np.float64)
+        elif flat.dtype == np.float16:  # too narrow to compute in: 6e4 + 6e4 is infinite
+            flat = flat.astype(np.float32)
         nan = int(np.isnan(flat).sum())
         finite = flat[np.isfinite(flat)]
-        mean, deviations = _moments(finite)
+        least = float(finite.min()) if finite.size else np.nan
+        greatest = float(finite.max()) if finite.size else np.nan
+        mean, sd = _moments(finite, least=least, greatest=greatest)
         return cls(
             size=flat.size,
             nan=nan,
             infinite=flat.size - finite.size - nan,
             zeros=int((finite == 0).sum()),
-            least=float(finite.min()) if finite.size else np.nan,
-            greatest=float(finite.max()) if finite.size else np.nan,
+            least=least,
+            greatest=greatest,
             mean=mean,
-            deviations=deviations,
+            sd=sd,
             shape=array.shape,
             values=finite.copy() if finite.size <= KEPT else None,
             codes=None if finite.size <= KEPT else _codes(finite),
@@ -76,22 +82,24 @@ class Distribution:
         if not self.size or not other.size:
             return self if self.size else other
         n, m = self.finite, other.finite
-        step = other.mean - self.mean
+        least, greatest = np.fmin(self.least, other.least), np.fmax(self.greatest, other.greatest)
         if n and m:
-            mean = self.mean + step * (m / (n + m))
-            deviations = self.deviations + other.deviations + step * step * (n * m / (n + m))
+            # In shares and with hypot, so that nothing overflows that lies between the values.
+            a, b, ab = n / (n + m), m / (n + m), sqrt(n * m) / (n + m)
+            mean = _between(self.mean * a + other.mean * b, least, greatest)
+            sd = hypot(self.sd * sqrt(a), other.sd * sqrt(b), other.mean * ab - self.mean * ab)
         else:
-            mean, deviations = (self.mean, self.deviations) if n else (other.mean, other.deviations)
+            mean, sd = (self.mean, self.sd) if n else (other.mean, other.sd)
         keep = self.values is not None and other.values is not None and n + m <= KEPT
         return Distribution(
             size=self.size + other.size,
             nan=self.nan + other.nan,
             infinite=self.infinite + other.infinite,
             zeros=self.zeros + other.zeros,
-            least=float(np.fmin(self.least, other.least)),
-            greatest=float(np.fmax(self.greatest, other.greatest)),
+            least=float(least),
+            greatest=float(greatest),
             mean=mean,
-            deviations=deviations,
+            sd=sd,
             shape=(self.size + other.size,),
             values=np.concatenate([self._kept(), other._kept()]) if keep else None,
             codes=None if keep else self._counted() + other._counted(),
@@ -103,19 +111,14 @@ class Distribution:
         return self.size - self.nan - self.infinite
 
     @property
-    def sd(self) -> float:
-        """Standard deviation of the finite values (of these values, not of a population)."""
-        return float(np.sqrt(self.deviations / self.finite)) if self.finite else np.nan
-
-    @property
     def rms(self) -> float:
         """Root mean square of the finite values; unlike the norm it does not grow with the size."""
-        return float(np.hypot(self.mean, self.sd))
+        return hypot(self.mean, self.sd)
 
     @property
     def norm(self) -> float:
         """Euclidean norm of the finite values."""
-        return self.rms * float(np.sqrt(self.finite)) if self.finite else 0.0
+        return self.rms * sqrt(self.finite) if self.finite else 0.0
 
     @property
     def zero_share(self) -> float:
@@ -137,34 +140,40 @@ class Distribution:
         to be told apart by `bins` edges fall into one bin.
         """
         if self.values is not None:
-            values, weights = self.values, None
+            values, weights, span = self.values, None, None
         else:
-            values, weights = _code_values(), self._counted()
-            values, weights = values[weights > 0], weights[weights > 0]
+            counted = self._counted()
+            values, weights = _code_values()[counted > 0], counted[counted > 0]
             values = np.clip(values, self.least, self.greatest)
-        # A range that overflows is halved, counted, and doubled again.
-        wide = bool(values.size) and not np.isfinite(self.greatest - self.least)
-        span = (self.least, self.greatest) if self.values is None else None
+            span = (self.least * self._shrink, self.greatest * self._shrink)
         try:
-            counts, edges = np.histogram(
-                values / 4 if wide else values, bins, None if wide else span, weights=weights
-            )
+            counts, edges = np.histogram(values * self._shrink, bins, span, weights=weights)
         except ValueError:
             counts = np.array([self.finite])
             edges = np.nextafter([self.least, self.greatest], [-np.inf, np.inf])
-        return counts.astype(np.int64), edges * 4 if wide else edges
+            return counts, edges
+        return counts.astype(np.int64), edges / self._shrink
 
     def quantile(self, q: float) -> float:
         """Return the value below which a share `q` of the finite values lies (0 to 1)."""
         if not self.finite:
             return np.nan
         if self.values is not None:
-            return float(np.quantile(self.values.astype(np.float64), q))
+            kept = self.values.astype(np.float64) * self._shrink
+            return float(np.quantile(kept, q)) / self._shrink
+        if q in (0, 1):  # known exactly
+            return self.greatest if q else self.least
         values, counts = _code_values(), self._counted()
         order = np.argsort(values)
         below = np.cumsum(counts[order])
         value = values[order][np.searchsorted(below, q * (self.finite - 1), side="right")]
         return float(np.clip(value, self.least, self.greatest))
+
+    @property
+    def _shrink(self) -> float:
+        """A quarter where the range of the values overflows their type, else 1."""
+        widest = np.finfo(np.float64 if self.values is None else self.values.dtype).max
+        return 0.25 if self.greatest - self.least > widest else 1.0
 
     def _kept(self) -> Array:
         assert self.values is not None
@@ -174,17 +183,25 @@ class Distribution:
         return _codes(self._kept()) if self.codes is None else self.codes
 
 
-def _moments(finite: Array) -> tuple[float, float]:
-    """Return the mean and the summed squared deviations, in float64."""
+def _moments(finite: Array, *, least: float, greatest: float) -> tuple[float, float]:
+    """Return the mean and the standard deviation, in float64."""
     if not finite.size:
-        return np.nan, 0.0
-    mean = float(np.mean(finite, dtype=np.float64))
+        return np.nan, np.nan
+    largest, unit = max(-least, greatest), 1.0
+    if not 1e-100 < largest < 1e100:  # squares would overflow or vanish
+        unit = float(np.ldexp(1.0, np.frexp(largest)[1] - 1))
+        finite = finite / unit
+    mean = _between(float(np.mean(finite, dtype=np.float64)), least / unit, greatest / unit)
     deviations = 0.0
-    with np.errstate(over="ignore"):
-        for start in range(0, finite.size, _CHUNK):
-            chunk = finite[start : start + _CHUNK].astype(np.float64) - mean
-            deviations += float(np.dot(chunk, chunk))
-    return mean, deviations
+    for start in range(0, finite.size, _CHUNK):
+        chunk = finite[start : start + _CHUNK].astype(np.float64) - mean
+        deviations += float(np.dot(chunk, chunk))
+    return mean * unit, sqrt(deviations / finite.size) * unit
+
+
+def _between(mean: float, least: float, greatest: float) -> float:
+    """Take a rounding error off a mean: that of a constant is the constant."""
+    return float(min(max(mean, least), greatest))
 
 
 def _codes(finite: Array) -> IntArray:
@@ -202,4 +219,4 @@ def _codes(finite: Array) -> IntArray:
 def _code_values() -> FloatArray:
     """Return the value of every bfloat16 code; those that stand for NaN and Inf are given as 0."""
     values = (np.arange(_CODES, dtype=np.uint32) << np.uint32(16)).view(np.float32)
-    return np.where(np.isfinite(values), values, np.float32(0))
+    return np.where(np.isfinite(values), values, 0).astype(np.float64)

@@ -16,9 +16,7 @@ import numpy.typing as npt
 
 from kashika import report
 from kashika.distribution import FloatArray
-from kashika.errors import LoadError
-from kashika.load import Options, load
-from kashika.load.rundir import samples_of
+from kashika.load.rundir import load_history, samples_of
 from kashika.run import History, Network, Observations, Run, Split
 from kashika.view import View
 from kashika.views import boundary as _boundary
@@ -229,7 +227,4 @@ def _history(history: str | Path | History | Mapping[str, npt.ArrayLike]) -> His
         return history
     if isinstance(history, Mapping):
         return History.of(history)
-    found = load(Path(history), Options()).history
-    if found is None:
-        raise LoadError("errors.no_logs", path=history)
-    return found
+    return load_history(Path(history))

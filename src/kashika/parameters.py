@@ -91,50 +91,76 @@ def initials(kind: str, shapes: Mapping[str, Shape]) -> dict[str, Initial]:
     1 / sqrt(fan_in); Glorot and Bengio, AISTATS 2010, for the attention's input projection.
     """
     weight = shapes.get("weight", ())
-    if kind == "NonDynamicallyQuantizableLinear":  # the output projection of an attention
+    if kind == _PROJECTION:
         return initials("Linear", {"weight": weight}) | _constant(shapes, {"bias": 0.0})
-    if kind == "Linear" or kind.startswith(("Conv", "LazyConv")):
-        return _uniform(shapes, 1 / sqrt(max(prod(weight[1:]), 1)))
-    if kind == "Bilinear":
+    if kind in _BY_FAN_IN and weight:
+        return _uniform(shapes.keys() & {"weight", "bias"}, 1 / sqrt(max(prod(weight[1:]), 1)))
+    if kind == "Bilinear" and len(weight) == 3:
         return _uniform(shapes, 1 / sqrt(weight[1]))
-    if kind in ("Embedding", "EmbeddingBag"):
+    if kind in ("Embedding", "EmbeddingBag") and weight:
         return {"weight": Initial("normal", 0.0, 1.0)}
     if kind in _RECURRENT:
-        hidden = next(shapes[name][0] for name in ("weight_ih_l0", "weight_ih") if name in shapes)
-        return _uniform(shapes, 1 / sqrt(hidden // _RECURRENT[kind]))
+        stacked = shapes.get("weight_ih_l0") or shapes.get("weight_ih") or (0,)
+        hidden = stacked[0] // _RECURRENT[kind]
+        return _uniform(shapes, 1 / sqrt(hidden)) if hidden else {}
     if kind == "MultiheadAttention":
-        square = shapes.get("in_proj_weight") or shapes.get("q_proj_weight", (1, 1))
-        bound = {"in_proj_weight": sqrt(6 / sum(square))} if "in_proj_weight" in shapes else {}
-        drawn = {name: Initial("uniform", 0.0, width) for name, width in bound.items()}
+        drawn = {
+            name: Initial("uniform", 0.0, sqrt(6 / sum(shapes[name])))
+            for name in ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+            if name in shapes
+        }
         return drawn | _constant(shapes, {"in_proj_bias": 0.0})
     if kind == "PReLU":
         return _constant(shapes, {"weight": 0.25})
-    if kind.endswith(("Norm", "Norm1d", "Norm2d", "Norm3d")):
+    if kind in _NORMS:
         return _constant(shapes, {"weight": 1.0, "bias": 0.0})
     return {}
+
+
+def kinds_from_shapes(shapes: Mapping[str, Mapping[str, Shape]]) -> dict[str, str | None]:
+    """Guess the type of every layer, {layer: {parameter: shape}}, of a network."""
+    kinds = {layer: kind_from_shapes(own) for layer, own in shapes.items()}
+    for layer, kind in kinds.items():
+        if kind == "MultiheadAttention" and (inner := f"{layer}.out_proj".lstrip(".")) in kinds:
+            kinds[inner] = _PROJECTION
+    return kinds
 
 
 def kind_from_shapes(shapes: Mapping[str, Shape]) -> str | None:
     """Guess the type of a layer from the names and shapes of its parameters and buffers.
 
-    A matrix without a bias may be a Linear or an Embedding, which start differently: None.
+    None where that does not settle how the layer starts: a matrix without a bias may belong to a
+    Linear or to an Embedding. A Bilinear looks like a Conv1d, which is far more common.
     """
     weight = shapes.get("weight")
     if "weight_ih_l0" in shapes and "weight_hh_l0" in shapes:
         gates, hidden = shapes["weight_hh_l0"]
         return {4: "LSTM", 3: "GRU", 1: "RNN"}.get(gates // max(hidden, 1))
-    if "in_proj_weight" in shapes:
+    if "in_proj_weight" in shapes or "q_proj_weight" in shapes:
         return "MultiheadAttention"
     if weight is None:
         return None
     if "running_mean" in shapes:
-        return "BatchNorm1d"
-    if len(weight) == 1 and shapes.get("bias") == weight:
-        return "LayerNorm"
-    if len(weight) == 2 and shapes.get("bias") == weight[:1]:
+        return "BatchNorm"
+    bias = shapes.get("bias")
+    if len(weight) == 1 and bias == weight:
+        return "Norm"
+    if len(weight) == 2 and bias == weight[:1]:
         return "Linear"
-    return f"Conv{len(weight) - 2}d" if len(weight) in (3, 4, 5) else None
+    if len(weight) not in (3, 4, 5):
+        return None
+    return f"Conv{'' if bias in (None, weight[:1]) else 'Transpose'}{len(weight) - 2}d"
 
+
+_PROJECTION = "NonDynamicallyQuantizableLinear"
+"""The output projection of an attention: a Linear whose bias starts at zero."""
+
+# By their names, not by how these begin or end: a ConvBlock of the user's is no convolution.
+_BY_FAN_IN = {"Linear", *(f"Conv{way}{n}d" for way in ("", "Transpose") for n in (1, 2, 3))}
+_NORMS = {
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "LayerNorm", "GroupNorm",
+    "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "RMSNorm", "BatchNorm", "Norm",
+}  # fmt: skip
 
 _RECURRENT = {"RNN": 1, "GRU": 3, "LSTM": 4, "RNNCell": 1, "GRUCell": 3, "LSTMCell": 4}
 """Type of a recurrent layer: how many gates stand above each other in its weights."""

@@ -85,8 +85,10 @@ class Report:
     def _repr_html_(self) -> str:
         from html import escape
 
-        source = escape(self._page(), quote=True)
-        return f'<iframe srcdoc="{source}" width="100%" height="640" style="border:0"></iframe>'
+        # The text stays where a viewer takes frames out of a notebook.
+        said, source = escape(str(self)), escape(self._page(), quote=True)
+        frame = f'<iframe srcdoc="{source}" width="100%" height="640" style="border:0"></iframe>'
+        return f"<pre>{said}</pre>{frame}"
 
     def _page(self) -> str:
         return page.render(

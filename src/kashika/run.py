@@ -188,6 +188,9 @@ class Observations(Mapping[Split, Observation]):
             self._seen[split] = self._network.observe(samples, split=split, task=task)
         return self._seen[split]
 
+    def __contains__(self, split: object) -> bool:
+        return split in self._samples  # Mapping's own would observe it
+
     def __iter__(self) -> Iterator[Split]:
         return iter(self._samples)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
@@ -56,10 +57,6 @@ class TorchNetwork:
         self._loss = loss
         self._layers = layers
         self._seed = seed
-        names = [name for name, _ in self.module.named_modules() if name]
-        for layer in layers:
-            if layer not in names:
-                raise LoadError("errors.no_such_layer", found=layer, names=", ".join(names))
 
     def parameters(self) -> Iterator[Parameter]:
         """Give every parameter, in the order of the state_dict; shared ones once."""
@@ -106,7 +103,7 @@ class TorchNetwork:
         with untouched(self.module), torch.inference_mode(False), torch.enable_grad():
             for x, y in samples.batches(self.batch_size):
                 kept = chosen[(chosen >= start) & (chosen < start + len(x))] - start
-                with _capturing(self.module, seen, kept, self._layers):
+                with _capturing(self.module, seen, kept, self._layers, samples=len(x)):
                     outputs = self._forward(x, split=split, first=not start)
                 if task is None:
                     name = self._loss if isinstance(self._loss, str) or self._loss is None else None
@@ -194,22 +191,33 @@ def untouched(module: nn.Module) -> Generator[None]:
     # Not module.train(module.training) at the end: that would also wake parts which the user
     # froze one by one, such as the batch norms of a fine-tuned backbone.
     modes = {part: part.training for part in module.modules()}
+    owned = [(part._buffers, dict(part._buffers)) for part in module.modules()]
     buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
     python, numpy = random.getstate(), np.random.get_state()
     devices = sorted({p.device.index or 0 for p in module.parameters() if p.device.type == "cuda"})
-    with torch.random.fork_rng(devices):
+    with torch.random.fork_rng(devices), _uncompiled():
         module.eval()
         try:
             yield
         finally:
             for part, mode in modes.items():
                 part.training = mode
+            for own, before in owned:  # a forward may put another tensor in the place of a buffer
+                own.clear()
+                own.update(before)
             with torch.no_grad():
-                for buffer, before in buffers:
-                    if not torch.equal(buffer, before):
-                        buffer.copy_(before)
+                for buffer, values in buffers:
+                    if not torch.equal(buffer, values):
+                        buffer.copy_(values)
             random.setstate(python)
             np.random.set_state(numpy)
+
+
+def _uncompiled() -> AbstractContextManager[object]:
+    """Let compiled parts run as they were written: what was compiled calls no hooks."""
+    # Who has not compiled anything need not wait for the compiler to be imported.
+    compiled = "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance")
+    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
 
 # --- what a pass collects ------------------------------------------------------------------------
@@ -270,7 +278,7 @@ class _Seen:
 
 @contextmanager
 def _capturing(
-    module: nn.Module, seen: _Seen, kept: IntArray, wanted: Collection[str]
+    module: nn.Module, seen: _Seen, kept: IntArray, wanted: Collection[str], *, samples: int
 ) -> Generator[None]:
     """Collect the outputs of all modules without children, of those wanted, and of F.relu."""
     calls: Counter[str] = Counter()
@@ -280,7 +288,8 @@ def _capturing(
     def capture(name: str, kind: str, output: object) -> None:
         calls[name] += 1
         tensor = _first_tensor(output)
-        if tensor is not None and tensor.ndim:
+        # Where the first dimension is time, as in a GRU without batch_first, no row is a sample.
+        if tensor is not None and tensor.ndim and len(tensor) == samples:
             numbered = name if calls[name] == 1 else f"{name}#{calls[name]}"
             seen.capture(numbered, kind, tensor, kept)
 
@@ -300,7 +309,7 @@ def _capturing(
             return output
 
     def hooks(name: str, part: nn.Module) -> Generator[RemovableHandle]:
-        leaf = not any(part.children())
+        leaf = next(part.children(), None) is None
 
         def enter(_part: nn.Module, _args: object) -> None:
             seen.order.setdefault(name)

@@ -51,6 +51,9 @@ FAULTS: dict[str, Recipe] = {
 """Name of a fault -> the recipe with that fault."""
 
 
+_MARK = "# Written by `kashika demo`."
+
+
 def recipe(fault: str | None) -> Recipe:
     """Return the recipe with a fault, or the healthy one.
 
@@ -76,18 +79,28 @@ def train(directory: Path, *, fault: str | None = None, seed: int = 0) -> Iterat
 
     Afterwards the directory holds what a user's own would: `mlp.py`, `data.py`, `kashika.toml`,
     and in `output/` four logs by `numpy.savetxt` and a bare state_dict.
+
+    Raises
+    ------
+    LoadError
+        If there is no such fault, or the directory holds something else than an earlier demo.
     """
     from kashika.demo.training import fit
 
     chosen = recipe(fault)
+    config = directory / "kashika.toml"
+    empty = not directory.exists() or not any(directory.iterdir())
+    if not empty and not (config.is_file() and _MARK in config.read_text(encoding="utf-8")):
+        raise LoadError("errors.demo_directory", path=directory)
     output = directory / "output"
     output.mkdir(parents=True, exist_ok=True)
     for name in ("mlp.py", "data.py"):
         source = files("kashika.demo").joinpath(name).read_text(encoding="utf-8")
         (directory / name).write_text(source, encoding="utf-8")
-    config = f"model = {_toml(chosen.model)}\ndata = {_toml(chosen.data)}\n"
-    (directory / "kashika.toml").write_text(
-        f'{config}checkpoint = "output/model.pth"\n', encoding="utf-8"
+    config.write_text(
+        f'{_MARK}\nmodel = "{chosen.model}"\ndata = "{chosen.data}"\n'
+        'checkpoint = "output/model.pth"\n',
+        encoding="utf-8",
     )
     logs: dict[str, list[float]] = {}
     for epoch, values in enumerate(
@@ -98,7 +111,3 @@ def train(directory: Path, *, fault: str | None = None, seed: int = 0) -> Iterat
         yield epoch
     for name, series in logs.items():
         np.savetxt(output / f"{name}.txt", series)
-
-
-def _toml(word: str) -> str:
-    return f'"{word}"'

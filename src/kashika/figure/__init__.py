@@ -68,11 +68,15 @@ _STYLE = {
 
 def plot(draw: Callable[[S, Axes], None], subject: S, ax: Axes | None) -> Axes:
     """Draw one subject into `ax`; without it, into a new pyplot figure, which a notebook shows."""
-    with _lettering():
-        if ax is None:
-            import matplotlib.pyplot as plt
+    if ax is None:
+        import matplotlib.pyplot as plt
 
-            _, ax = plt.subplots(layout="constrained")
+        # Before the style, not under it: the first figure of a notebook starts its backend, whose
+        # settings would end with the style, and no figure after it would be shown.
+        figure = plt.figure(layout="constrained")
+        with _lettering():
+            ax = figure.subplots()
+    with _lettering():
         draw(subject, ax)
     return ax
 

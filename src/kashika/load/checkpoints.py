@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kashika.distribution import Distribution
 from kashika.errors import LoadError, MismatchError, one_line
-from kashika.parameters import Parameter, initials, kind_from_shapes
+from kashika.parameters import Parameter, initials, kinds_from_shapes
 from kashika.run import Checkpoint
 
 ENDINGS = (".pth", ".pt", ".ckpt", ".bin")
@@ -53,7 +53,7 @@ def checkpoint_of(path: Path, state: Mapping[str, Tensor]) -> Checkpoint:
     for name, tensor in state.items():
         layer, _, short = name.rpartition(".")
         shapes.setdefault(layer, {})[short] = tuple(tensor.shape)
-    kinds = {layer: kind_from_shapes(own) for layer, own in shapes.items()}
+    kinds = kinds_from_shapes(shapes)
     parameters = []
     for name, tensor in state.items():
         layer, _, short = name.rpartition(".")

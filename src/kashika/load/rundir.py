@@ -13,7 +13,7 @@ from typing import Any
 from kashika.errors import LoadError, MismatchError
 from kashika.load.logs import is_log, read_directory
 from kashika.load.named import Named, parse
-from kashika.run import Arrays, Observations, Run, Samples, Split, split_of
+from kashika.run import Arrays, History, Observations, Run, Samples, Split, split_of
 
 CONFIG = "kashika.toml"
 
@@ -104,6 +104,23 @@ def load(directory: Path, options: Options) -> Run:
         path for word in named if word and (path := Path(parse(word, option="").source)).is_file()
     ]
     return replace(run, provenance=[*_versions(), *_hashes(read, directory), ("seed", "0")])
+
+
+def load_history(directory: Path) -> History:
+    """Read the logs of a run, and nothing else.
+
+    Raises
+    ------
+    LoadError
+        If there are none, or one of them cannot be read.
+    """
+    if not directory.is_dir():
+        raise LoadError("errors.no_such_directory", path=directory)
+    logs = _one_directory(directory)
+    history = None if logs is None else read_directory(logs)
+    if history is None:
+        raise LoadError("errors.no_logs", path=directory)
+    return history
 
 
 def _with_network(run: Run, path: Path, options: Options) -> Run:

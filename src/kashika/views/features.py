@@ -65,8 +65,9 @@ class Projection:
     ----------
     method : "plain" where there are at most two features, else "pca" or "tsne"
     coordinates : (rows, 2), or (rows, 1) for a single feature
-    labels : (rows,) class; all 0 for a regression
-    wrong : (rows,) bool, misclassified
+    targets : (rows,) class, or value of a regression
+    wrong : (rows,) bool, misclassified; all False for a regression
+    classifies : whether the targets are classes
     trustworthiness : 0 to 1, whether neighbours in the picture are neighbours in the layer
     explained : share of the variance that the two axes of a PCA carry; else NaN
     perplexity : of t-SNE; else NaN
@@ -80,17 +81,24 @@ class Projection:
 
     method: Literal["plain", "pca", "tsne"]
     coordinates: FloatArray
-    labels: IntArray
+    targets: Array
     wrong: Array
+    classifies: bool = True
     trustworthiness: float = np.nan
     explained: float = np.nan
     perplexity: float = np.nan
     refused: Sentence | None = None
 
     @property
+    def places(self) -> tuple[FloatArray, Array]:
+        """(rows,) and (rows,) where the samples are drawn: a single feature against the target."""
+        single = self.coordinates.shape[1] == 1
+        return self.coordinates[:, 0], self.targets if single else self.coordinates[:, 1]
+
+    @property
     def classes(self) -> list[int]:
         """The classes that occur."""
-        return [int(k) for k in np.unique(self.labels)]
+        return [int(k) for k in np.unique(self.targets)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +124,8 @@ class Features:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the last projection into `ax`, or into a new figure."""
-        return figure.plot(draw_projection, self.projections[-1], ax)
+        last = self.projections[-1]
+        return figure.plot(draw_projection if last.classifies else draw_by_target, last, ax)
 
     def to_frame(self) -> DataFrame:
         """Return one row for each layer."""
@@ -153,16 +162,15 @@ def measure(
     outputs = seen.outputs[seen.rows]
     values = {name: one.features for name, one in inside.items()} | {"": outputs}
     kept = _some(len(outputs), seed)
-    labels = _labels(seen)[kept]
+    targets = np.asarray(seen.targets).reshape(seen.samples, -1)[seen.rows, 0][kept]
     wrong = _wrong(seen)[kept]
+    classifies = seen.task.classifies
     separations = []
     for name, features in values.items():
-        silhouette, purity = _separate(features[kept], labels)
+        apart = _separate(features[kept], targets) if classifies else (np.nan, np.nan)
         dead, samples = _dead(observations, name)
         kind = inside[name].kind if name else ""
-        separations.append(
-            Separation(name, kind, features.shape[1], silhouette, purity, dead, samples)
-        )
+        separations.append(Separation(name, kind, features.shape[1], *apart, dead, samples))
     shown = values[layer or ""][kept]
     finite = np.isfinite(shown).all(axis=1)
     projections = project(shown[finite], seed=seed)
@@ -170,7 +178,10 @@ def measure(
         split,
         layer or "",
         tuple(separations),
-        tuple(replace(p, labels=labels[finite], wrong=wrong[finite]) for p in projections),
+        tuple(
+            replace(p, targets=targets[finite], wrong=wrong[finite], classifies=classifies)
+            for p in projections
+        ),
         rows=int(finite.sum()),
         dropped=int((~finite).sum()),
     )
@@ -241,29 +252,27 @@ def dead_units(features: Features, *, share: float = 0.5, gross: float = 0.9) ->
 
 def draw_projection(projection: Projection, axes: Axes) -> None:
     """Show every sample at its place, classes by colour and marker, misclassified ones ringed."""
-    places = projection.coordinates
-    flat = places.shape[1] == 1
+    x, y = projection.places
     for k in projection.classes:
-        chosen = projection.labels == k
+        chosen = projection.targets == k
         axes.plot(
-            places[chosen, 0], projection.labels[chosen] if flat else places[chosen, 1],
-            linestyle="", marker=class_marker(k), markersize=4, color=class_colour(k), alpha=0.8,
-            label=text("labels.class", k=k), gid=f"features-{k}", rasterized=len(places) > 1000,
+            x[chosen], y[chosen], linestyle="", marker=class_marker(k), markersize=4,
+            color=class_colour(k), alpha=0.8, label=text("labels.class", k=k),
+            gid=f"features-{k}", rasterized=len(x) > 1000,
         )  # fmt: skip
-    ringed = projection.wrong
     axes.plot(
-        places[ringed, 0], projection.labels[ringed] if flat else places[ringed, 1],
-        linestyle="", marker="o", markersize=9, markerfacecolor="none",
-        markeredgecolor=INK, markeredgewidth=1.2,
+        x[projection.wrong], y[projection.wrong], linestyle="", marker="o", markersize=9,
+        markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.2,
     )  # fmt: skip
-    axes.set_title(_described(projection))
-    plain = projection.method == "plain"
-    axes.set(
-        xlabel=text("labels.feature", k=1) if plain else text("labels.axis", k=1),
-        ylabel=text("labels.true_class") if flat
-        else text("labels.feature", k=2) if plain else text("labels.axis", k=2),
-    )  # fmt: skip
-    axes.legend(ncols=2, fontsize=7)
+    _name_axes(projection, axes)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=5, fontsize=7)
+
+
+def draw_by_target(projection: Projection, axes: Axes) -> None:
+    """Show every sample of a regression at its place, coloured by its target."""
+    x, y = projection.places
+    axes.scatter(x, y, c=projection.targets, cmap="cividis", s=14, rasterized=len(x) > 1000)
+    _name_axes(projection, axes)
 
 
 def draw_depth(features: Features, axes: Axes) -> None:
@@ -332,12 +341,6 @@ def _some(rows: int, seed: int) -> IntArray:
     return np.sort(np.random.default_rng(seed).choice(rows, SHOWN, replace=False))
 
 
-def _labels(seen: Observation) -> IntArray:
-    if not seen.task.classifies:
-        return np.zeros(len(seen.rows), dtype=np.int64)
-    return np.asarray(seen.targets)[seen.rows]
-
-
 def _wrong(seen: Observation) -> Array:
     if not seen.task.classifies:
         return np.zeros(len(seen.rows), dtype=bool)
@@ -404,6 +407,16 @@ def _rated(features: FloatArray, projection: Projection) -> Projection:
     return replace(projection, trustworthiness=float(rate))
 
 
+def _name_axes(projection: Projection, axes: Axes) -> None:
+    name = "labels.feature" if projection.method == "plain" else "labels.axis"
+    single = projection.coordinates.shape[1] == 1
+    axes.set(
+        title=_described(projection),
+        xlabel=text(name, k=1),
+        ylabel=text("labels.target") if single else text(name, k=2),
+    )
+
+
 def _described(projection: Projection) -> str:
     return text(
         f"features.title_{projection.method}",
@@ -425,7 +438,14 @@ VIEW = View(
         Picture(
             "projection",
             draw_projection,
-            each=lambda f: tuple(p for p in f.projections if len(p.coordinates)),
+            each=lambda f: tuple(p for p in f.projections if len(p.coordinates) and p.classifies),
+        ),
+        Picture(
+            "by_target",
+            draw_by_target,
+            each=lambda f: tuple(
+                p for p in f.projections if len(p.coordinates) and not p.classifies
+            ),
         ),
         Picture(
             "depth",
