@@ -172,7 +172,8 @@ class Distribution:
     @property
     def _shrink(self) -> float:
         """A quarter where the range of the values overflows their type, else 1."""
-        widest = np.finfo(np.float64 if self.values is None else self.values.dtype).max
+        kind = np.float64 if self.values is None else self.values.dtype
+        widest = float(np.finfo(kind).max)
         return 0.25 if self.greatest - self.least > widest else 1.0
 
     def _kept(self) -> Array:

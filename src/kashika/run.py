@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, Protocol
@@ -238,12 +239,14 @@ def as_array(values: object, *, split: str) -> Array:
         If they are not numbers.
     """
     detach = getattr(values, "detach", None)  # a tensor; torch itself need not be imported
-    if detach is not None:
-        tensor = detach().cpu()
-        values = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
     try:
+        if detach is not None:
+            tensor = detach().cpu()
+            values = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
         array = np.asarray(values)
-    except ValueError:  # rows of different lengths
+        if array.dtype == object and all(isinstance(one, Real) for one in array.flat):
+            array = np.asarray(array.tolist())  # a data frame of several types of numbers
+    except (RuntimeError, TypeError, ValueError):  # rows of different lengths, a sparse tensor
         array = np.empty(0, dtype=object)
     if array.dtype.kind not in "fiub":
         raise MismatchError("errors.not_numbers", split=split, found=array.dtype)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from kashika.texts import has, text
-from kashika.view import Cell, Row
+from kashika.view import Cell, Row, Table, View
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+M = TypeVar("M")
 
 
 def frame(rows: Sequence[Row]) -> DataFrame:
@@ -35,3 +37,26 @@ def words(cell: Cell) -> str:
             return f"{cell:.4g}"
         case _:
             return str(cell)
+
+
+def first(view: View[M], measurement: M) -> Table[M] | None:
+    """Return the first table of a view that applies to a measurement."""
+    return next((one for one in view.tables if one.rows(measurement)), None)
+
+
+def plain(view: View[M], measurement: M, *, most: int = 12) -> str:
+    """Write the first table of a measurement as text, at most so many rows."""
+    shown = first(view, measurement)
+    rows = shown.rows(measurement) if shown else []
+    if not rows:
+        return view.name
+    cells = [[heading(column) for column in rows[0]]]
+    cells += [[words(cell) for cell in row.values()] for row in rows[:most]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+    if len(rows) > most:
+        lines.append(text("words.more_rows", count=len(rows) - most))
+    return "\n".join(lines)

@@ -103,15 +103,14 @@ def as_labels(targets: Array, *, classes: int, split: str) -> IntArray:
     if flat.shape[1] != 1:
         raise MismatchError("errors.labels_shape", split=split, shape=targets.shape)
     if not _whole(flat):
-        raise MismatchError("errors.labels_whole", split=split, found=_first_fraction(flat))
-    labels = flat[:, 0].astype(np.int64)
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        raise MismatchError("errors.labels_whole", split=split, found=flat[_fractions(flat)][0])
+    if flat.size and not 0 <= flat.min() <= flat.max() < classes:
         raise MismatchError(
             "errors.labels_range",
-            split=split, least=labels.min(), greatest=labels.max(),
+            split=split, least=int(flat.min()), greatest=int(flat.max()),
             classes=classes, last=classes - 1,
         )  # fmt: skip
-    return labels
+    return np.asarray(flat[:, 0], dtype=np.int64)
 
 
 def _meaning(outputs: FloatArray, targets: Array, columns: int) -> Meaning:
@@ -132,8 +131,9 @@ def _meaning(outputs: FloatArray, targets: Array, columns: int) -> Meaning:
 
 
 def _whole(values: Array) -> bool:
-    return values.dtype.kind in "iub" or bool(np.all(np.equal(np.mod(values, 1), 0)))
+    return values.dtype.kind in "iub" or not _fractions(values).any()
 
 
-def _first_fraction(values: Array) -> object:
-    return values[np.mod(values, 1) != 0].flat[0]
+def _fractions(values: Array) -> Array:
+    """Tell which values are no whole numbers; NaN and Inf are none."""
+    return np.asarray(~np.isfinite(values) | (values != np.floor(values)))

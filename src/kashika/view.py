@@ -51,17 +51,31 @@ class Evidence:
     unit: str = ""
     where: str = ""
 
+    @property
+    def place(self) -> str:
+        """An epoch or a step in words: "epoch 18"."""
+        return text(f"words.at_{self.unit}", x=int(self.value))
+
     def __format__(self, spec: str) -> str:
         return format(self.value, spec)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule says: words come from the texts, numbers from the evidence."""
+    """What a rule says: words come from the texts, numbers from the evidence.
+
+    Attributes
+    ----------
+    rule : id, "curves.overfitting"
+    level : how bad it is
+    evidence : the numbers that it rests on
+    reason : why the rule could not be asked at all
+    """
 
     rule: str
     level: Level
     evidence: tuple[Evidence, ...] = ()
+    reason: Sentence | None = None
 
     @property
     def title(self) -> str:
@@ -71,6 +85,8 @@ class Finding:
     @property
     def summary(self) -> str:
         """What was seen, in a sentence with the numbers."""
+        if self.reason is not None:
+            return str(self.reason)
         return self._text(str(self.level)) or f"{self.rule}: {self.level}"
 
     @property
@@ -177,4 +193,5 @@ def measured(view: View[M], measurement: M) -> Section[M]:
 def unmeasured(view: View[M], reason: Sentence) -> Section[M]:
     """Leave every rule of a view unknown, since there is no measurement."""
     rules = (f"{view.name}.{getattr(rule, '__name__', 'rule')}" for rule in view.rules)
-    return Section(view, None, tuple(Finding(rule, Level.UNKNOWN) for rule in rules), reason)
+    findings = tuple(Finding(rule, Level.UNKNOWN, reason=reason) for rule in rules)
+    return Section(view, None, findings, reason)

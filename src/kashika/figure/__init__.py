@@ -162,7 +162,7 @@ def html(view: View[M], measurement: M) -> str:
             if (figure := draw(picture, measurement, panels=PANELS)) is not None
         ]
         parts += [_finding(section) for section in [measured(view, measurement)]]
-        shown = next((one for one in view.tables if one.rows(measurement)), None)
+        shown = table.first(view, measurement)
         parts += [_rows(shown, measurement)] if shown else []
     return f"<div>{''.join(parts)}</div>"
 

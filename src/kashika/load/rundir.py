@@ -99,10 +99,9 @@ def load(directory: Path, options: Options) -> Run:
     if checkpoint is not None:
         run = _with_network(run, checkpoint, options)
         read.append(checkpoint)
-    named = (options.model, options.data, options.loss)
-    read += [
-        path for word in named if word and (path := Path(parse(word, option="").source)).is_file()
-    ]
+    named = filter(None, (options.model, options.data, options.loss))
+    sources = (Path(parse(word, option="").source) for word in named if ":" in word)
+    read += [path for path in sources if path.is_file()]
     return replace(run, provenance=[*_versions(), *_hashes(read, directory), ("seed", "0")])
 
 

@@ -60,7 +60,10 @@ def has(key: str) -> bool:
 
 
 class Sentence:
-    """A sentence that is put into words only when it is read, in the reader's language."""
+    """A sentence that is put into words only when it is read, in the reader's language.
+
+    A view from outside has no texts here; what it gives as the key is its own sentence.
+    """
 
     __slots__ = ("key", "values")
 
@@ -69,7 +72,7 @@ class Sentence:
         self.values = values
 
     def __str__(self) -> str:
-        return text(self.key, **self.values)
+        return text(self.key, **self.values) if has(self.key) else self.key
 
     def __repr__(self) -> str:
         return f"Sentence({self.key!r}, {self.values!r})"

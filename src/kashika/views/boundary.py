@@ -44,7 +44,7 @@ class Points:
     wrong: Array
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Boundary:
     """What the network says over a rectangle of its two inputs.
 
@@ -103,6 +103,9 @@ class Boundary:
             columns["predicted_class"] = self.predicted
         rows = zip(*(column.ravel().tolist() for column in columns.values()), strict=True)
         return table.frame([dict(zip(columns, row, strict=True)) for row in rows])
+
+    def __repr__(self) -> str:
+        return table.plain(VIEW, self)
 
     def _repr_html_(self) -> str:
         return figure.html(VIEW, self)
@@ -267,7 +270,8 @@ def _lead(scores: FloatArray) -> FloatArray:
     """Return by how much each column lies above the greatest of the others."""
     order = np.sort(scores, axis=1)
     best, second = order[:, -1:], order[:, -2:-1]
-    return np.where(scores == best, scores - second, scores - best)
+    with np.errstate(invalid="ignore"):  # of two infinite scores neither leads
+        return np.where(scores == best, scores - second, scores - best)
 
 
 def _rgb(colour: str) -> tuple[float, ...]:

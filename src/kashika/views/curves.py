@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Curves:
     """What was logged, and the place of the best and the last value.
 
@@ -51,6 +51,9 @@ class Curves:
     def to_frame(self) -> DataFrame:
         """Return one row for each logged value."""
         return table.frame(points(self))
+
+    def __repr__(self) -> str:
+        return table.plain(VIEW, self)
 
     def _repr_html_(self) -> str:
         return figure.html(VIEW, self)
@@ -97,7 +100,7 @@ def nonfinite(curves: Curves) -> Finding:
 
 
 def overfitting(
-    curves: Curves, *, rise: float = 0.1, consequence: float = 0.05, noise: float = 3.0
+    curves: Curves, *, rise: float = 0.1, consequence: float = 0.05, noise: float = 6.0
 ) -> Finding:
     """The validation loss turned up while the training loss went on falling.
 
@@ -109,7 +112,8 @@ def overfitting(
     ----------
     rise : relative rise of the valid loss over its least level, from which it counts
     consequence : the same rise as a share of the range of both losses, from which it counts
-    noise : the same rise in standard errors of a level, from which it counts
+    noise : the same rise in standard errors of a level, from which it counts; so many, because
+        the least of many levels lies two or three below their mean by chance alone
 
     References
     ----------
@@ -123,7 +127,7 @@ def overfitting(
     best = int(np.argmin(valid_level))
     last, least = float(valid_level[-1]), float(valid_level[best])
     then = int(np.searchsorted(train.x, valid.x[best]).clip(0, train.y.size - 1))
-    span = max(train_level.max(), valid_level.max()) - min(train_level.min(), least)
+    span = float(max(train_level.max(), valid_level.max())) - min(float(train_level.min()), least)
     relative = (last - least) / least if least > 0 else 0.0
     counts = (
         relative > rise
@@ -166,7 +170,7 @@ def not_learning(curves: Curves, *, gain: float = 0.02) -> Finding:
     known = np.isfinite(curves.chance_loss) and curves.chance_loss > 0
     if known:
         evidence += (Evidence("chance", curves.chance_loss, limit=1 - gain),)
-    stuck = last >= (1 - gain) * abs(first)
+    stuck = last >= first - gain * abs(first)
     if known and last >= (1 - gain) * curves.chance_loss:
         return Finding(rule, Level.PROBLEM, evidence)
     if known and last < 0.5 * curves.chance_loss:  # it knew the answers from the first epoch on
@@ -263,22 +267,26 @@ def _gap(loss: Mapping[Split, Series]) -> Series | None:
         return None
     train, valid = loss["train"].finite, loss["valid"].finite
     x, at_train, at_valid = np.intersect1d(train.x, valid.x, return_indices=True)
-    return Series(x, valid.y[at_valid] - train.y[at_train], valid.unit) if x.size else None
+    with np.errstate(over="ignore"):
+        gap = valid.y[at_valid] - train.y[at_train]
+    return Series(x, gap, valid.unit) if x.size else None
 
 
 def _levels(y: FloatArray) -> FloatArray:
     """Return the running median over `_window` points, fewer at the ends."""
     half = _window(y) // 2
-    return np.array([np.median(y[max(0, i - half) : i + half + 1]) for i in range(y.size)])
+    with np.errstate(over="ignore"):
+        return np.array([np.median(y[max(0, i - half) : i + half + 1]) for i in range(y.size)])
 
 
 def _level_error(y: FloatArray) -> float:
     """Return the standard error of such a median, from the jumps between neighbouring points."""
     # 1.4826 turns the median deviation of a normal distribution into its standard deviation, and
     # a difference of two points has sqrt(2) times the noise of one.
-    jumps = np.diff(y)
-    noise = 1.4826 * np.median(np.abs(jumps - np.median(jumps))) / np.sqrt(2)
-    return float(1.2533 * noise / np.sqrt(_window(y)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        jumps = np.diff(y)
+        noise = 1.4826 * np.median(np.abs(jumps - np.median(jumps))) / np.sqrt(2)
+        return float(1.2533 * noise / np.sqrt(_window(y)))
 
 
 def _window(y: FloatArray) -> int:
@@ -310,6 +318,11 @@ def _mark(curves: Curves, axes: Axes) -> None:
     axes.legend()
 
 
+def _with_positive_loss(curves: Curves) -> Sequence[Curves]:
+    """Give the curves where a logarithmic axis has something to show."""
+    return (curves,) if any((one.finite.y > 0).any() for one in curves.loss.values()) else ()
+
+
 def _point(series: Series, marker: str = "o") -> str:
     return marker if len(series.y) == 1 else ""
 
@@ -320,7 +333,7 @@ VIEW = View(
     rules=(nonfinite, overfitting, not_learning),
     pictures=(
         Picture("loss", draw_loss, each=lambda c: (c,) if c.loss else ()),
-        Picture("loss_log", draw_loss_log, each=lambda c: (c,) if c.loss else ()),
+        Picture("loss_log", draw_loss_log, each=_with_positive_loss),
         Picture("accuracy", draw_accuracy, each=lambda c: (c,) if c.accuracy else ()),
         Picture("gap", draw_gap, each=lambda c: () if c.gap is None else (c.gap,)),
     ),

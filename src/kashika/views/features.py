@@ -101,7 +101,7 @@ class Projection:
         return [int(k) for k in np.unique(self.targets)]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Features:
     """What the layers make of the samples of one split.
 
@@ -130,6 +130,9 @@ class Features:
     def to_frame(self) -> DataFrame:
         """Return one row for each layer."""
         return table.frame(layers(self))
+
+    def __repr__(self) -> str:
+        return table.plain(VIEW, self)
 
     def _repr_html_(self) -> str:
         return figure.html(VIEW, self)

@@ -56,7 +56,7 @@ class Gradient:
         return counts, edges
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Gradients:
     """The gradient of the mean loss over one split.
 
@@ -104,6 +104,9 @@ class Gradients:
     def to_frame(self) -> DataFrame:
         """Return one row for each parameter."""
         return table.frame(parameters(self))
+
+    def __repr__(self) -> str:
+        return table.plain(VIEW, self)
 
     def _repr_html_(self) -> str:
         return figure.html(VIEW, self)
@@ -154,7 +157,8 @@ def vanishing(gradients: Gradients, *, ratio: float = 1e-3, converged: float = 0
     """
     rule = "gradients.vanishing"
     relative = gradients.relative
-    if len(relative) < 2 or not gradients.matrices:
+    broken = any(g.values.nan + g.values.infinite for g in gradients.matrices)
+    if len(relative) < 2 or broken:
         return Finding(rule, Level.UNKNOWN)
     (first, at_first), *_, (last, at_last) = relative.items()
     if not at_last > 0:
@@ -256,7 +260,7 @@ VIEW = View(
     rules=(vanishing,),
     pictures=(
         Picture("by_layer", draw_by_layer, each=lambda g: (g,) if len(g.relative) > 1 else ()),
-        Picture("norms", draw_norms, each=lambda g: (g,) if g.norms else ()),
+        Picture("norms", draw_norms, each=lambda g: (g,) if len(g.norms) > 1 else ()),
         Picture("histogram", draw_histogram, each=lambda g: g.gradients),
     ),
     tables=(Table("parameters", parameters), Table("without", without)),

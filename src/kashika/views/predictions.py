@@ -89,7 +89,7 @@ class Worst:
     loss: FloatArray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Predictions:
     """What the network answers.
 
@@ -119,6 +119,9 @@ class Predictions:
     def to_frame(self) -> DataFrame:
         """Return one row for each split."""
         return table.frame(scores(self))
+
+    def __repr__(self) -> str:
+        return table.plain(VIEW, self)
 
     def _repr_html_(self) -> str:
         return figure.html(VIEW, self)
@@ -316,7 +319,7 @@ def _classified(seen: Observation, *, bins: int = 10) -> Classified:
     classes = seen.task.classes
     pairs = np.asarray(seen.targets) * classes + seen.predicted
     confusion = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-    confidence = np.nan_to_num(seen.probabilities.max(axis=1))
+    confidence = np.nan_to_num(seen.probabilities.max(axis=1), posinf=1.0)
     right = seen.predicted == seen.targets
     place = np.clip((confidence * bins).astype(int), 0, bins - 1)
     count = np.bincount(place, minlength=bins)

@@ -41,7 +41,7 @@ class Histogram:
     initial: FloatArray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Weights:
     """All parameters of a network.
 
@@ -85,6 +85,9 @@ class Weights:
         """Return one row for each parameter."""
         return table.frame(parameters(self))
 
+    def __repr__(self) -> str:
+        return table.plain(VIEW, self)
+
     def _repr_html_(self) -> str:
         return figure.html(VIEW, self)
 
@@ -92,6 +95,7 @@ class Weights:
 def histogram_of(parameter: Parameter, *, bins: int = 20) -> Histogram:
     """Count the values of a parameter, and lay its initial distribution over them."""
     counts, edges = parameter.values.histogram(bins=bins)
+    edges = edges.astype(np.float64)  # matplotlib adds them up, and float32 ends at 3.4e38
     x = initial = np.empty(0)
     start = parameter.initial
     if start is not None and start.width > 0 and counts.size > 1:
