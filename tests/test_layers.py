@@ -38,7 +38,9 @@ BELOW = {
     "views": "figure",
     "page": "views",
     "report": "page",  # above the page, since a report saves itself
-    "torch_network": "run",
+    "torch_capture": "run",
+    "torch_loss": "run",
+    "torch_network": "torch_capture torch_loss",
     "torch_samples": "run",
     "load": "torch_network torch_samples",
     "notebook": "report load",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -62,7 +62,7 @@ def demo(directory: Path, broken: str | None, lang: str | None) -> None:
         ) as epochs:  # fmt: skip
             for _ in epochs:
                 pass
-        options = Options(lang=lang)
+    with _asked(directory, Options(lang=lang)) as options:
         _report(directory, options, directory / "report.html")
 
 
@@ -74,10 +74,8 @@ def demo(directory: Path, broken: str | None, lang: str | None) -> None:
 )
 def report(run: Path, output: Path | None, **given: Any) -> None:
     """Write the whole report on RUN and print its findings."""
-    with _answering(given["lang"]):
-        from kashika.load import Options
-
-        _report(run, Options(**given), output)
+    with _asked(run, given) as options:
+        _report(run, options, output)
 
 
 @main.command(help=text("cli.check"))
@@ -90,14 +88,11 @@ def report(run: Path, output: Path | None, **given: Any) -> None:
 )  # fmt: skip
 def check(run: Path, as_json: bool, fail_on: str, **given: Any) -> None:
     """Print the findings of RUN; exit with 1 if one reaches --fail-on."""
-    with _answering(given["lang"]):
-        from kashika.load import Options
+    with _asked(run, given) as options:
         from kashika.view import Level
 
-        options = _configured(run, Options(**given))
-        with _in_language(options):
-            found = _analyzed(run, options)
-            click.echo(found.to_json() if as_json else str(found))
+        found = _analyzed(run, options)
+        click.echo(found.to_json() if as_json else str(found))
         raise SystemExit(int(found.worst >= Level[fail_on.upper()]))
 
 
@@ -111,27 +106,23 @@ def check(run: Path, as_json: bool, fail_on: str, **given: Any) -> None:
 )  # fmt: skip
 def figure(run: Path, name: str, output: Path, **given: Any) -> None:
     """Save the pictures of one view of RUN."""
-    with _answering(given["lang"]):
+    with _asked(run, given) as options:
         from kashika import figure as drawing
-        from kashika.load import Options
 
         view, _, picture = name.partition(".")
-        options = _configured(run, Options(**given))
-        with _in_language(options):
-            chosen = [one for one in _views(options) if one.name == view]
-            if not chosen:
-                names = ", ".join(one.name for one in _views(options))
-                raise LoadError("errors.no_such_view", found=view, names=names)
-            (section,) = _analyzed(run, options, views=chosen).sections
-            if section.measurement is None:
-                raise LoadError("errors.section_missing", view=view, reason=section.missing)
-            with drawing.drawable() as note:
-                if note:
-                    click.echo(note, err=True)
-            for file in drawing.save(
-                section.view, section.measurement, output, picture=picture or None
-            ):
-                click.echo(file)
+        known = {one.name: one for one in _views(options)}
+        if view not in known:
+            raise LoadError("errors.no_such_view", found=view, names=", ".join(known))
+        _writable(output)
+        (section,) = _analyzed(run, options, views=[known[view]]).sections
+        if section.measurement is None:
+            raise LoadError("errors.section_missing", view=view, reason=section.missing)
+        with drawing.drawable() as note:
+            if note:
+                click.echo(note, err=True)
+        saved = drawing.save(section.view, section.measurement, output, picture=picture or None)
+        for file in saved:
+            click.echo(file)
 
 
 @main.command(help=text("cli.views"))
@@ -152,14 +143,17 @@ def views(lang: str | None) -> None:
 
 
 def _report(run: Path, options: Options, output: Path | None) -> None:
-    options = _configured(run, options)
-    with _in_language(options):
-        found = _analyzed(run, options)
-        file = run / "report.html" if output is None else output
-        _writable(file)
-        found.save(file)
-        click.echo(found)
-        click.echo(text("report.saved", path=file))
+    file = run / "report.html" if output is None else output
+    _writable(file)
+    if output is None and file.exists() and _MADE_BY not in file.read_bytes()[:1000]:
+        raise LoadError("errors.foreign_report", path=file)
+    found = _analyzed(run, options)
+    found.save(file)
+    click.echo(found)
+    click.echo(text("report.saved", path=file))
+
+
+_MADE_BY = b'<meta name="generator" content="kashika">'
 
 
 def _analyzed(run: Path, options: Options, *, views: list[View[Any]] | None = None) -> Report:
@@ -172,12 +166,6 @@ def _analyzed(run: Path, options: Options, *, views: list[View[Any]] | None = No
         loaded = load(run, options)
         loaded = replace(loaded, provenance=[*loaded.provenance, ("command", command)])
         return analyze(loaded, views=_views(options) if views is None else views)
-
-
-def _configured(run: Path, options: Options) -> Options:
-    from kashika.load.rundir import configured
-
-    return configured(run, options)
 
 
 def _views(options: Options) -> list[View[Any]]:
@@ -201,34 +189,44 @@ def _views(options: Options) -> list[View[Any]]:
 def _writable(file: Path) -> None:
     if not file.parent.is_dir():
         raise LoadError("errors.no_such_directory", path=file.parent)
+    if file.is_dir():
+        raise LoadError("errors.system", path=file, error=text("words.is_a_directory"))
 
 
 @contextmanager
-def _in_language(options: Options) -> Generator[None]:
-    if options.lang is not None and options.lang not in LANGUAGES:
-        raise LoadError("errors.lang", found=options.lang, names=", ".join(LANGUAGES))
-    if options.lang is None:
-        yield
-    else:
-        with speaking(options.lang):
-            yield
+def _asked(run: Path, given: Options | Mapping[str, Any]) -> Generator[Options]:
+    """Give the options, those of `kashika.toml` among them, and speak the language they ask for."""
+    from kashika.load import Options
+    from kashika.load.rundir import configured
+
+    options = given if isinstance(given, Options) else Options(**given)
+    with _answering(options.lang) as speak:
+        options = configured(run, options)
+        if options.lang is not None:
+            if options.lang not in LANGUAGES:
+                raise LoadError("errors.lang", found=options.lang, names=", ".join(LANGUAGES))
+            speak(options.lang)
+        yield options
 
 
 @contextmanager
-def _answering(lang: str | None) -> Generator[None]:
-    """Speak the language that was asked for; turn an error into one line and exit status 2."""
-    try:
-        if lang is None:
-            yield
-        else:
-            with speaking(lang):
-                yield
-    except (KashikaError, OSError) as error:
-        with speaking(lang) if lang else _unchanged():
-            click.echo(text("cli.error", error=error), err=True)
-        raise SystemExit(2) from None
+def _answering(lang: str | None) -> Generator[Callable[[str], object]]:
+    """Turn an error into one line and exit status 2, in the language that is spoken by then."""
+    with ExitStack() as languages:
+
+        def speak(language: str) -> None:
+            languages.enter_context(speaking(language))
+
+        if lang is not None:
+            speak(lang)
+        try:
+            yield speak
+        except KashikaError as error:
+            _fail(str(error))
+        except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
+            _fail(text("errors.system", path=error.filename, error=error.strerror))
 
 
-@contextmanager
-def _unchanged() -> Generator[None]:
-    yield
+def _fail(message: str) -> NoReturn:
+    click.echo(text("cli.error", error=" ".join(message.split())), err=True)
+    raise SystemExit(2)

@@ -19,7 +19,7 @@ T = TypeVar("T")
 class KashikaError(Exception):
     """Any error of kashika's own; everything else that is raised is a defect or the user's code."""
 
-    def __init__(self, key: str, **values: object) -> None:
+    def __init__(self, key: str, /, **values: object) -> None:
         self.sentence = Sentence(key, **values)
         super().__init__(self.sentence)
 

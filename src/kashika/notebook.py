@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from kashika import report
 from kashika.distribution import FloatArray
-from kashika.load.rundir import load_history, samples_of
+from kashika.load.rundir import load_history, samples_of, versions
 from kashika.run import History, Network, Observations, Run, Split
 from kashika.view import View
 from kashika.views import boundary as _boundary
@@ -85,12 +85,9 @@ def boundary(
     """
     data: dict[Split, object] = {split: _whole(X, y)}
     run = _run(model, data if test is None else data | {"test": test}, loss=loss)
-    measured = _boundary.VIEW.measure(run)
-    if grid is None:
-        return measured
-    assert run.network is not None
-    task = run.observations[split].task
-    return _boundary.measure(run.network.predict, task, measured.points, x=grid[0], y=grid[1])
+    network, task, shown = _boundary.subject(run)
+    x, y = (None, None) if grid is None else grid
+    return _boundary.measure(network.predict, task, shown, x=x, y=y)
 
 
 def features(
@@ -192,6 +189,7 @@ def analyze(
         run = Run(name, history=logs)
     else:
         run = replace(_run(model, data, loss=loss, layer=layer), name=name, history=logs)
+    run = replace(run, provenance=[*versions(), ("seed", "0")])
     return report.analyze(run, views=views)
 
 

@@ -40,12 +40,14 @@ class Observation:
     task : what the outputs mean
     outputs : (n, outputs) of every sample
     targets : (n,) int classes, or (n, targets) float
-    loss : (n,) of every sample
+    loss : (n,) of every sample; NaN where the user's own loss gives a mean only
     rows : (rows,) int, which samples are kept with inputs and features: all, or a seeded choice
-    inputs : (rows, …) of those samples
+    inputs : (rows, …) of those samples; (0, …) where one input is too large to be kept
     layers : in the order in which the network calls them
     gradients : {parameter: gradient of the mean loss}, None for a parameter that the loss does
         not depend on; without frozen ones; in the order in which the network calls the layers
+    batch_loss : mean loss as the loss gives it for whole batches, if that is known; a weighted
+        mean is not the mean over the samples
     """
 
     task: Task
@@ -56,6 +58,7 @@ class Observation:
     inputs: Array
     layers: tuple[Layer, ...]
     gradients: Mapping[str, Distribution | None]
+    batch_loss: float | None = None
 
     @property
     def samples(self) -> int:
@@ -64,8 +67,8 @@ class Observation:
 
     @property
     def mean_loss(self) -> float:
-        """Mean of the loss over the samples."""
-        return float(np.mean(self.loss))
+        """Mean loss over the samples."""
+        return float(np.mean(self.loss)) if self.batch_loss is None else self.batch_loss
 
     @property
     def probabilities(self) -> FloatArray:

@@ -17,6 +17,9 @@ _CLASS_MARKERS = "osD^vPX*<>"
 INK = "#222324"
 """Text and lines on the ground of the page; the page puts its own colour in its place."""
 
+RINGS = 100
+"""Up to so many misclassified samples are ringed; more rings would hide the points."""
+
 BLACK = "#0b0b0b"
 """Text and lines on a picture's own light ground; it stays as it is."""
 

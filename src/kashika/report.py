@@ -6,12 +6,12 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 from kashika import page
-from kashika.errors import KashikaError, Missing, one_line
+from kashika.errors import KashikaError, LoadError, Missing, one_line
 from kashika.run import Run
 from kashika.texts import Sentence, text
 from kashika.view import Finding, Level, Section, View, measured, unmeasured
@@ -61,9 +61,13 @@ class Report:
     def save(self, path: str | Path) -> None:
         """Write the report as one HTML file, in the present language."""
         file = Path(path)
+        content = self._page()
         beside = file.with_name(f".{file.name}.part")
-        beside.write_text(self._page(), encoding="utf-8")
-        beside.replace(file)
+        try:
+            beside.write_text(content, encoding="utf-8")
+            beside.replace(file)
+        finally:
+            beside.unlink(missing_ok=True)
 
     def __str__(self) -> str:
         """Every finding above `ok` with its advice, then what is missing, then the notes."""
@@ -113,7 +117,17 @@ def analyze(run: Run, *, views: Sequence[View[Any]] | None = None) -> Report:
 
 def available() -> tuple[View[Any], ...]:
     """Return the built-in views and those that installed packages bring (`kashika.views`)."""
-    return (*BUILTIN, *(point.load() for point in entry_points(group="kashika.views")))
+    return (*BUILTIN, *(_installed(point) for point in entry_points(group="kashika.views")))
+
+
+def _installed(point: EntryPoint) -> View[Any]:
+    try:
+        view = point.load()
+        if not isinstance(view, View):
+            raise TypeError(type(view).__name__)
+    except Exception as error:
+        raise LoadError("errors.entry_point", name=point.name, error=one_line(error)) from error
+    return view
 
 
 def _section(view: View[Any], run: Run) -> Section[Any]:
@@ -148,4 +162,4 @@ def _finding(finding: Finding) -> dict[str, object]:
 
 
 def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+    return float(value) if value is not None and math.isfinite(value) else None

@@ -32,6 +32,13 @@ def split_of(name: str) -> Split | None:
     return _ALIASES.get(name.lower())
 
 
+def series_name(name: str) -> str | None:
+    """Return "{split}_{metric}" for a name such as "val_accuracy"; None if it is none of a log."""
+    word, _, metric = name.lower().partition("_")
+    split = split_of(word)
+    return f"{split}_{'acc' if metric == 'accuracy' else metric}" if split and metric else None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
     """One logged quantity.
@@ -46,6 +53,21 @@ class Series:
     x: IntArray
     y: FloatArray
     unit: Literal["epoch", "step"] = "epoch"
+
+    @property
+    def thinned(self) -> Series:
+        """At most 4,000 points that look the same: the least and the greatest of every stretch."""
+        step = -(-self.y.size // 2_000)
+        if step <= 2:
+            return self
+        starts = range(0, self.y.size, step)
+        parts = [np.nan_to_num(self.y[start : start + step]) for start in starts]
+        ends = [
+            {start + int(p.argmin()), start + int(p.argmax())}
+            for start, p in zip(starts, parts, strict=True)
+        ]
+        keep = sorted({0, self.y.size - 1}.union(*ends))
+        return Series(self.x[keep], self.y[keep], self.unit)
 
     @property
     def finite(self) -> Series:
@@ -77,12 +99,13 @@ class History:
         series = {}
         for name, value in values.items():
             y = np.atleast_1d(np.asarray(value, dtype=np.float64))
-            if y.ndim != 1 or name.partition("_")[0] not in SPLITS or not name.partition("_")[2]:
+            known = series_name(name)
+            if y.ndim != 1 or known is None:
                 raise ValueError(
                     f"history[{name!r}]: expected {{split}}_{{metric}}, the split one of {SPLITS}, "
                     f"and a list of numbers; found an array of shape {y.shape}"
                 )
-            series[name] = Series(np.arange(1, y.size + 1), y)
+            series[known] = Series(np.arange(1, y.size + 1), y)
         return cls(series)
 
     def metric(self, metric: str) -> dict[Split, Series]:
@@ -177,7 +200,7 @@ class Observations(Mapping[Split, Observation]):
     def __init__(self, network: Network, samples: Mapping[Split, Samples]) -> None:
         self._network = network
         self._samples = {split: samples[split] for split in SPLITS if split in samples}
-        self._seen: dict[Split, Observation] = {}
+        self._seen: dict[Split, Observation | Exception] = {}
 
     def __getitem__(self, split: Split) -> Observation:
         samples = self._samples[split]
@@ -186,8 +209,14 @@ class Observations(Mapping[Split, Observation]):
             # class only.
             first = next(iter(self._samples))
             task = None if split == first else self[first].task
-            self._seen[split] = self._network.observe(samples, split=split, task=task)
-        return self._seen[split]
+            try:
+                self._seen[split] = self._network.observe(samples, split=split, task=task)
+            except Exception as error:  # noqa: BLE001  raised below, to every view that asks
+                self._seen[split] = error
+        seen = self._seen[split]
+        if isinstance(seen, Exception):
+            raise seen
+        return seen
 
     def __contains__(self, split: object) -> bool:
         return split in self._samples  # Mapping's own would observe it

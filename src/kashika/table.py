@@ -39,6 +39,12 @@ def words(cell: Cell) -> str:
             return str(cell)
 
 
+def split_of(measurement: object) -> str:
+    """Return the split that a measurement looks at, in words; "" if there is none."""
+    split = getattr(measurement, "split", None)
+    return text(f"labels.{split}") if split else ""
+
+
 def first(view: View[M], measurement: M) -> Table[M] | None:
     """Return the first table of a view that applies to a measurement."""
     return next((one for one in view.tables if one.rows(measurement)), None)

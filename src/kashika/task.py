@@ -12,6 +12,8 @@ from kashika.errors import MismatchError
 
 Meaning = Literal["logits", "log_probabilities", "probabilities", "logit", "probability", "values"]
 
+_OPEN_ENDED = ("Linear", "LazyLinear", "Bilinear", "Conv1d", "Conv2d", "Conv3d")
+
 LOSS: dict[Meaning, str] = {
     "logits": "cross_entropy",
     "log_probabilities": "nll_loss",
@@ -61,15 +63,18 @@ class Task:
                     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
     def predicted(self, outputs: FloatArray) -> IntArray:
-        """Return the (n,) classes that the outputs of a classifier stand for."""
+        """Return the (n,) classes that the outputs of a classifier stand for; -1 for NaN."""
         values = np.asarray(outputs).reshape(len(outputs), -1)
         if self.outputs in ("logit", "probability"):
-            limit = 0.0 if self.outputs == "logit" else 0.5
-            return np.asarray(values[:, 0] > limit, dtype=np.int64)
-        return np.asarray(values.argmax(axis=1), dtype=np.int64)
+            answers = values[:, 0] > (0.0 if self.outputs == "logit" else 0.5)
+        else:
+            answers = values.argmax(axis=1)
+        return np.where(np.isnan(values).any(axis=1), -1, answers).astype(np.int64)
 
 
-def infer_task(outputs: FloatArray, targets: Array, *, loss: str | None = None) -> Task:
+def infer_task(
+    outputs: FloatArray, targets: Array, *, loss: str | None = None, last: str | None = None
+) -> Task:
     """Find out what the outputs mean.
 
     Whole numbers as targets of a network with several outputs are classes; 0 and 1 as targets of
@@ -80,10 +85,13 @@ def infer_task(outputs: FloatArray, targets: Array, *, loss: str | None = None) 
     outputs : (n,) or (n, outputs)
     targets : (n,), (n, 1) or (n, outputs)
     loss : name of the loss; one that `LOSS` does not know says nothing about the outputs
+    last : type of the module or function that the outputs come from, where that is known; outputs
+        of a Linear are no probabilities, even if all of them happen to lie between 0 and 1
     """
     columns = int(np.prod(outputs.shape[1:]))
     known = {name: meaning for meaning, name in LOSS.items() if meaning != "probabilities"}
-    meaning = known.get(loss or "") or _meaning(outputs.reshape(len(outputs), -1), targets, columns)
+    flat = outputs.reshape(len(outputs), -1)
+    meaning = known.get(loss or "") or _meaning(flat, targets, open_ended=last in _OPEN_ENDED)
     if meaning == "values":
         classes = 0
     else:
@@ -113,12 +121,12 @@ def as_labels(targets: Array, *, classes: int, split: str) -> IntArray:
     return np.asarray(flat[:, 0], dtype=np.int64)
 
 
-def _meaning(outputs: FloatArray, targets: Array, columns: int) -> Meaning:
+def _meaning(outputs: FloatArray, targets: Array, *, open_ended: bool) -> Meaning:
     single = int(np.prod(targets.shape[1:])) == 1
     if not single or not _whole(targets):
         return "values"
-    bounded = bool(outputs.size) and bool(np.all((outputs >= 0) & (outputs <= 1)))
-    if columns == 1:
+    bounded = not open_ended and bool(np.all((outputs >= 0) & (outputs <= 1)))
+    if outputs.shape[1] == 1:
         if not set(np.unique(targets)) <= {0, 1}:
             return "values"
         return "probability" if bounded else "logit"

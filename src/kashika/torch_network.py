@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import random
 import sys
-from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Collection, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import TypeGuard
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
-from torch.utils.hooks import RemovableHandle
+from torch.nn.parameter import is_lazy
 
 from kashika.distribution import Array, Distribution, FloatArray, IntArray
-from kashika.errors import LoadError, MismatchError, one_line
+from kashika.errors import MismatchError, one_line
 from kashika.observation import Layer, Observation
 from kashika.parameters import Parameter, initials
 from kashika.run import Samples
-from kashika.task import Task, as_labels, infer_task
+from kashika.task import Task, infer_task
+from kashika.torch_capture import Captures, as_numpy, first_tensor
+from kashika.torch_loss import Loss, known_name, loss_of, shown_name, targets_of
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""(outputs, targets) -> the mean loss, or the loss of every sample."""
-
-ROWS = 5_000
+ROWS = 2_000
 """So many samples of a split are kept with their inputs and features."""
+
+_INPUT = 1_024  # numbers in one input, up to which inputs are kept
 
 
 class TorchNetwork:
@@ -69,10 +67,10 @@ class TorchNetwork:
                 next(filter(None, (initials(k, short) for k in _kinds(module))), {}) if own else {}
             )
             for name, one in own.items():
-                if id(one) in seen:
+                if id(one) in seen or is_lazy(one):  # a lazy one has no values before a first batch
                     continue
                 seen.add(id(one))
-                values = Distribution.of(_numpy(one))
+                values = Distribution.of(as_numpy(one))
                 initial = known.get(name.rpartition(".")[2])
                 yield Parameter(name, kind, values, initial, one.requires_grad)
 
@@ -82,7 +80,7 @@ class TorchNetwork:
         size = max(self.batch_size, 2**15 // max(1, int(np.prod(inputs.shape[1:]))))
         with untouched(self.module), torch.no_grad():
             parts = [
-                _numpy(_main(self.module(self._tensor(inputs[start : start + size]))))
+                as_numpy(_main(self.module(self._tensor(inputs[start : start + size]))))
                 for start in range(0, len(inputs), size)
             ]
         return np.concatenate(parts)
@@ -98,35 +96,26 @@ class TorchNetwork:
         chosen = _chosen(len(samples), self._seed)
         trainable = {n: p for n, p in self.module.named_parameters() if p.requires_grad}
         total: dict[str, Tensor | None] = dict.fromkeys(trainable)
-        seen = _Seen()
-        start = 0
+        own = None if isinstance(self._loss, str) else self._loss
+        captures, batches, start = Captures(), _Batches(), 0
         with untouched(self.module), torch.inference_mode(False), torch.enable_grad():
             for x, y in samples.batches(self.batch_size):
                 kept = chosen[(chosen >= start) & (chosen < start + len(x))] - start
-                with _capturing(self.module, seen, kept, self._layers, samples=len(x)):
+                with captures.of(self.module, kept, self._layers, samples=len(x)):
                     outputs = self._forward(x, split=split, first=not start)
-                if task is None:
-                    name = self._loss if isinstance(self._loss, str) or self._loss is None else None
-                    task = infer_task(_numpy(outputs), y, loss=name)
-                    if callable(self._loss):
-                        label = getattr(self._loss, "__name__", "loss")
-                        task = Task(task.outputs, task.classes, label)
-                targets = _targets(task, outputs, y, split=split)
-                loss = self._per_sample(task, outputs, targets, split=split)
-                seen.add(x[kept], outputs, targets, loss)
-                _accumulate(total, trainable, loss)
+                task = task or self._task(outputs, y, last=captures.last)
+                labels = targets_of(task, outputs, y, split=split)
+                mean, each = loss_of(own, task, outputs, labels, y, split=split)
+                _accumulate(total, trainable, mean * len(x))
+                batches.add(x[kept], outputs, labels, each, mean)
                 start += len(x)
         assert task is not None
-        return Observation(
-            task=task,
-            outputs=np.concatenate(seen.outputs),
-            targets=np.concatenate(seen.targets),
-            loss=np.concatenate(seen.loss),
-            rows=chosen,
-            inputs=np.concatenate(seen.inputs),
-            layers=seen.layers(),
-            gradients=self._in_call_order(total, seen.order, start),
-        )
+        gradients = _in_call_order(total, captures.order, start)
+        return batches.observation(task, chosen, captures.layers(), gradients)
+
+    def _task(self, outputs: Tensor, targets: Array, *, last: str) -> Task:
+        task = infer_task(as_numpy(outputs), targets, loss=known_name(self._loss), last=last)
+        return task if self._loss is None else replace(task, loss=shown_name(self._loss))
 
     def _tensor(self, inputs: Array) -> Tensor:
         """Copy inputs to the network's device, and floats to its type; token ids stay whole."""
@@ -134,6 +123,7 @@ class TorchNetwork:
         whole = inputs.dtype.kind in "iu" and any(
             isinstance(m, nn.Embedding | nn.EmbeddingBag) for m in self.module.modules()
         )
+        inputs = np.ascontiguousarray(inputs)  # no view with steps back, which torch refuses
         return torch.tensor(inputs, device=like.device, dtype=torch.long if whole else like.dtype)
 
     def _forward(self, x: Array, *, split: str, first: bool) -> Tensor:
@@ -150,34 +140,6 @@ class TorchNetwork:
                 "errors.outputs_length", split=split, samples=len(x), shape=tuple(outputs.shape)
             )  # fmt: skip
         return outputs
-
-    def _per_sample(self, task: Task, outputs: Tensor, targets: Tensor, *, split: str) -> Tensor:
-        """Return the loss of every sample, with its graph."""
-        loss = self._loss if callable(self._loss) else _named(task)
-        try:
-            if loss is not self._loss:
-                return loss(outputs, targets).reshape(len(outputs), -1).mean(dim=1)
-            whole = loss(outputs, targets)
-            if whole.ndim:
-                return whole.reshape(len(outputs), -1).mean(dim=1)
-            one_by_one = zip(torch.split(outputs, 1), torch.split(targets, 1), strict=True)
-            return torch.stack([loss(output, target) for output, target in one_by_one])
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
-            raise MismatchError(
-                "errors.loss",
-                split=split, loss=task.loss, outputs=tuple(outputs.shape),
-                targets=tuple(targets.shape), error=one_line(error),
-            ) from error  # fmt: skip
-
-    def _in_call_order(
-        self, total: Mapping[str, Tensor | None], order: Collection[str], samples: int
-    ) -> dict[str, Distribution | None]:
-        place = {name: index for index, name in enumerate(order)}
-        names = sorted(total, key=lambda name: place.get(name.rpartition(".")[0], len(place)))
-        return {
-            name: None if (g := total[name]) is None else Distribution.of(_numpy(g / samples))
-            for name in names
-        }
 
 
 def is_module(value: object) -> TypeGuard[nn.Module]:
@@ -196,7 +158,8 @@ def untouched(module: nn.Module) -> Generator[None]:
     python, numpy = random.getstate(), np.random.get_state()
     devices = sorted({p.device.index or 0 for p in module.parameters() if p.device.type == "cuda"})
     with torch.random.fork_rng(devices), _uncompiled():
-        module.eval()
+        for part in modes:  # not module.eval(), which a module may have made to do more
+            part.training = False
         try:
             yield
         finally:
@@ -220,123 +183,49 @@ def _uncompiled() -> AbstractContextManager[object]:
     return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
 
-# --- what a pass collects ------------------------------------------------------------------------
+# --- one pass ------------------------------------------------------------------------------------
 
 
 @dataclass
-class _Captured:
-    kind: str
-    values: Distribution
-    active: IntArray
-    features: list[FloatArray]
-
-
-@dataclass
-class _Seen:
-    """What has been collected so far, batch by batch."""
+class _Batches:
+    """What has been seen so far, batch by batch."""
 
     inputs: list[Array] = field(default_factory=list)
     outputs: list[FloatArray] = field(default_factory=list)
     targets: list[Array] = field(default_factory=list)
     loss: list[FloatArray] = field(default_factory=list)
-    captured: dict[str, _Captured] = field(default_factory=dict)
-    order: dict[str, None] = field(default_factory=dict)  # modules, as they were first called
+    means: list[float] = field(default_factory=list)
 
-    def add(self, inputs: Array, outputs: Tensor, targets: Tensor, loss: Tensor) -> None:
-        """Keep what the views need of one batch."""
-        self.inputs.append(np.array(inputs))
-        self.outputs.append(_numpy(outputs).reshape(len(outputs), -1))
-        self.targets.append(_numpy(targets))
-        self.loss.append(_numpy(loss).astype(np.float64))
+    def add(
+        self, inputs: Array, outputs: Tensor, targets: Array, loss: FloatArray, mean: Tensor
+    ) -> None:
+        # Large inputs, such as images, are not kept: no view reads them.
+        small = int(np.prod(inputs.shape[1:])) <= _INPUT
+        self.inputs.append(np.array(inputs if small else inputs[:0]))
+        self.outputs.append(as_numpy(outputs).reshape(len(outputs), -1))
+        self.targets.append(targets)
+        self.loss.append(loss)
+        self.means.append(float(mean.detach()))
 
-    def capture(self, name: str, kind: str, output: Tensor, kept: IntArray) -> None:
-        """Keep what the views need of one layer's output for one batch."""
-        values = _numpy(output)
-        flat = values.reshape(*values.shape[:2], -1) if values.ndim > 1 else values[:, None, None]
-        # Sequences are (batch, positions, units); maps are (batch, units, height, width).
-        flat = flat.swapaxes(1, 2) if values.ndim == 3 else flat
-        active = (flat > 0).any(axis=2).sum(axis=0)
-        features = flat[kept].mean(axis=2)
-        here = Distribution.of(values)
-        if name not in self.captured:
-            self.captured[name] = _Captured(kind, here, active, [features])
-        elif self.captured[name].active.shape == active.shape:
-            before = self.captured[name]
-            before.values += here
-            before.active = before.active + active
-            before.features.append(features)
-
-    def layers(self) -> tuple[Layer, ...]:
-        """Return the layers that were seen in every batch, in the order of their calls."""
-        batches = len(self.outputs)
-        return tuple(
-            Layer(name, one.kind, one.values, one.active, np.concatenate(one.features))
-            for name, one in self.captured.items()
-            if len(one.features) == batches
+    def observation(
+        self,
+        task: Task,
+        rows: IntArray,
+        layers: tuple[Layer, ...],
+        gradients: Mapping[str, Distribution | None],
+    ) -> Observation:
+        sizes = [len(outputs) for outputs in self.outputs]
+        return Observation(
+            task=task,
+            outputs=np.concatenate(self.outputs),
+            targets=np.concatenate(self.targets),
+            loss=np.concatenate(self.loss),
+            rows=rows,
+            inputs=np.concatenate(self.inputs),
+            layers=layers,
+            gradients=gradients,
+            batch_loss=float(np.average(self.means, weights=sizes)),
         )
-
-
-@contextmanager
-def _capturing(
-    module: nn.Module, seen: _Seen, kept: IntArray, wanted: Collection[str], *, samples: int
-) -> Generator[None]:
-    """Collect the outputs of all modules without children, of those wanted, and of F.relu."""
-    calls: Counter[str] = Counter()
-    inside: list[str] = []  # the modules without children that are running
-    last = ""  # the one that ran last
-
-    def capture(name: str, kind: str, output: object) -> None:
-        calls[name] += 1
-        tensor = _first_tensor(output)
-        # Where the first dimension is time, as in a GRU without batch_first, no row is a sample.
-        if tensor is not None and tensor.ndim and len(tensor) == samples:
-            numbered = name if calls[name] == 1 else f"{name}#{calls[name]}"
-            seen.capture(numbered, kind, tensor, kept)
-
-    class Functions(TorchFunctionMode):
-        """See the activations that are applied as functions, outside any module."""
-
-        def __torch_function__(
-            self,
-            func: Callable[..., object],
-            types: Collection[type],
-            args: tuple[object, ...] = (),
-            kwargs: dict[str, object] | None = None,
-        ) -> object:
-            output = func(*args, **(kwargs or {}))
-            if func in _RELU and not inside:
-                capture(f"relu({last})", "ReLU", output)
-            return output
-
-    def hooks(name: str, part: nn.Module) -> Generator[RemovableHandle]:
-        leaf = next(part.children(), None) is None
-
-        def enter(_part: nn.Module, _args: object) -> None:
-            seen.order.setdefault(name)
-            if leaf:
-                inside.append(name)
-
-        def leave(_part: nn.Module, _args: object, output: object) -> None:
-            nonlocal last
-            if leaf:
-                last = inside.pop()
-            if leaf or name in wanted:
-                capture(name, type(part).__name__, output)
-
-        yield part.register_forward_pre_hook(enter)
-        yield part.register_forward_hook(leave)
-
-    with ExitStack() as stack:
-        for name, part in module.named_modules():
-            for handle in hooks(name, part):
-                stack.callback(handle.remove)
-        stack.enter_context(Functions())
-        yield
-
-
-_RELU = {
-    F.relu, F.relu_, F.relu6, torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_,
-}  # fmt: skip
 
 
 def _accumulate(
@@ -345,7 +234,7 @@ def _accumulate(
     """Add the gradient of the summed loss of one batch; `.grad` stays as it is."""
     if not trainable or not loss.requires_grad:
         return
-    gradients = torch.autograd.grad(loss.sum(), list(trainable.values()), allow_unused=True)
+    gradients = torch.autograd.grad(loss, list(trainable.values()), allow_unused=True)
     for name, gradient in zip(trainable, gradients, strict=True):
         if gradient is not None:
             gradient = gradient.coalesce().to_dense() if gradient.is_sparse else gradient
@@ -354,41 +243,16 @@ def _accumulate(
             total[name] = wide if before is None else before + wide
 
 
-# --- outputs, targets, losses --------------------------------------------------------------------
-
-
-def _targets(task: Task, outputs: Tensor, targets: Array, *, split: str) -> Tensor:
-    """Return the targets in the type and shape that the loss of the task takes."""
-    if task.outputs in ("logits", "log_probabilities", "probabilities"):
-        return torch.tensor(
-            as_labels(targets, classes=task.classes, split=split), device=outputs.device
-        )
-    if task.classifies:
-        labels = as_labels(targets, classes=2, split=split)
-        return torch.tensor(labels, device=outputs.device)
-    values = torch.tensor(np.array(targets), device=outputs.device, dtype=outputs.dtype)
-    if values.numel() != outputs.numel():
-        raise MismatchError(
-            "errors.targets_shape", split=split, targets=targets.shape, outputs=tuple(outputs.shape)
-        )  # fmt: skip
-    return values.reshape(outputs.shape)
-
-
-def _named(task: Task) -> Loss:
-    """Return the loss of a task as a function that gives one value for each sample."""
-    function = getattr(F, task.loss, None)
-    if function is None or not callable(function):
-        raise LoadError("errors.no_such_loss", found=task.loss)
-
-    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
-        if task.outputs == "probabilities":  # of a network that ends in a softmax
-            outputs = outputs.clamp_min(torch.finfo(outputs.dtype).tiny).log()
-        if task.outputs in ("logit", "probability"):
-            targets = targets.to(outputs.dtype).reshape(outputs.shape)
-        result: Tensor = function(outputs, targets, reduction="none")
-        return result
-
-    return loss
+def _in_call_order(
+    total: Mapping[str, Tensor | None], order: Collection[str], samples: int
+) -> dict[str, Distribution | None]:
+    """Divide the summed gradients by the samples, input side first."""
+    place = {name: index for index, name in enumerate(order)}
+    names = sorted(total, key=lambda name: place.get(name.rpartition(".")[0], len(place)))
+    return {
+        name: None if (g := total[name]) is None else Distribution.of(as_numpy(g / samples))
+        for name in names
+    }
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:
@@ -411,35 +275,13 @@ def _main(output: object) -> Tensor:
     logits = (
         output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
     )
-    tensor = logits if isinstance(logits, Tensor) else _first_tensor(output)
+    tensor = logits if isinstance(logits, Tensor) else first_tensor(output)
     if tensor is None or not tensor.ndim:
         raise TypeError(f"expected the forward to return a tensor, found {type(output).__name__}")
     return tensor
-
-
-def _first_tensor(output: object) -> Tensor | None:
-    if isinstance(output, Tensor):
-        return output
-    parts = list(output.values()) if isinstance(output, Mapping) else output
-    if not isinstance(parts, tuple | list):
-        return None
-    tensors = (part for part in parts if isinstance(part, Tensor) and part.is_floating_point())
-    return next(tensors, None)
 
 
 def _chosen(samples: int, seed: int) -> IntArray:
     if samples <= ROWS:
         return np.arange(samples)
     return np.sort(np.random.default_rng(seed).choice(samples, ROWS, replace=False))
-
-
-def _numpy(tensor: Tensor) -> Array:
-    """Copy a tensor into an array; types that NumPy lacks become float32."""
-    tensor = tensor.detach()
-    if tensor.is_quantized:
-        tensor = tensor.dequantize()
-    if tensor.is_sparse:
-        tensor = tensor.to_dense()
-    if tensor.is_floating_point() and tensor.dtype not in (torch.float64, torch.float32):
-        tensor = tensor.float()
-    return np.array(tensor.cpu().numpy())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from torch.utils.data import BatchSampler, DataLoader, Dataset, SequentialSampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, SequentialSampler, Subset
 
 from kashika.distribution import Array
 from kashika.errors import MismatchError
@@ -18,7 +18,8 @@ class TorchSamples:
     """One split as a `Dataset` of (input, target), never held in memory whole.
 
     A `DataLoader` is read through its data set, in order and to the last sample: its shuffling
-    belongs to the training, and its random state stays as it is.
+    belongs to the training, and its random state stays as it is. Where its sampler draws from a
+    part of the data set only, that part is read.
     """
 
     dataset: Dataset[Any]
@@ -36,6 +37,9 @@ class TorchSamples:
         """
         dataset = source.dataset if isinstance(source, DataLoader) else source
         collate = source.collate_fn if isinstance(source, DataLoader) else None
+        sampler = source.sampler if isinstance(source, DataLoader) else None
+        part = getattr(sampler, "indices", None)  # of a SubsetRandomSampler
+        dataset = dataset if part is None else Subset(dataset, sorted(map(int, part)))
         if not hasattr(dataset, "__len__") or not len(dataset):
             raise MismatchError("errors.dataset_length", split=split, found=type(dataset).__name__)
         return cls(dataset, split, collate)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from kashika.errors import one_line
 from kashika.run import Run
 from kashika.texts import Sentence, has, text
 
@@ -186,12 +187,29 @@ class Section(Generic[M]):
 
 
 def measured(view: View[M], measurement: M) -> Section[M]:
-    """Apply the rules of a view to its measurement."""
-    return Section(view, measurement, tuple(rule(measurement) for rule in view.rules))
+    """Apply the rules of a view to its measurement; one that raises is unknown, and says so."""
+    return Section(view, measurement, tuple(_judge(view, rule, measurement) for rule in view.rules))
 
 
 def unmeasured(view: View[M], reason: Sentence) -> Section[M]:
     """Leave every rule of a view unknown, since there is no measurement."""
-    rules = (f"{view.name}.{getattr(rule, '__name__', 'rule')}" for rule in view.rules)
-    findings = tuple(Finding(rule, Level.UNKNOWN, reason=reason) for rule in rules)
+    findings = tuple(
+        Finding(_rule_id(view, rule), Level.UNKNOWN, reason=reason) for rule in view.rules
+    )
     return Section(view, None, findings, reason)
+
+
+def _judge(view: View[M], rule: Callable[[M], Finding], measurement: M) -> Finding:
+    try:
+        finding: object = rule(measurement)  # of a rule from outside it may be anything
+        if isinstance(finding, Finding):
+            return finding
+        error: Exception = TypeError(f"expected a Finding, found {type(finding).__name__}")
+    except Exception as raised:  # noqa: BLE001  one broken rule must not silence the others
+        error = raised
+    reason = Sentence("report.rule_failed", error=one_line(error))
+    return Finding(_rule_id(view, rule), Level.UNKNOWN, reason=reason)
+
+
+def _rule_id(view: View[M], rule: Callable[[M], Finding]) -> str:
+    return f"{view.name}.{getattr(rule, '__name__', 'rule')}"

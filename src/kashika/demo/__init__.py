@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -85,19 +85,28 @@ def train(directory: Path, *, fault: str | None = None, seed: int = 0) -> Iterat
     LoadError
         If there is no such fault, or the directory holds something else than an earlier demo.
     """
-    from kashika.demo.training import fit
-
     chosen = recipe(fault)
     config = directory / "kashika.toml"
+    sources = {
+        name: files("kashika.demo").joinpath(name).read_text(encoding="utf-8")
+        for name in ("mlp.py", "data.py")
+    }
     empty = not directory.exists() or not any(directory.iterdir())
-    if not empty and not (config.is_file() and _MARK in config.read_text(encoding="utf-8")):
+    if not empty and not _is_demo(config, sources):
         raise LoadError("errors.demo_directory", path=directory)
+    return _train(directory, chosen, sources, seed=seed)
+
+
+def _train(
+    directory: Path, chosen: Recipe, sources: Mapping[str, str], *, seed: int
+) -> Iterator[int]:
+    from kashika.demo.training import fit
+
     output = directory / "output"
     output.mkdir(parents=True, exist_ok=True)
-    for name in ("mlp.py", "data.py"):
-        source = files("kashika.demo").joinpath(name).read_text(encoding="utf-8")
+    for name, source in sources.items():
         (directory / name).write_text(source, encoding="utf-8")
-    config.write_text(
+    (directory / "kashika.toml").write_text(
         f'{_MARK}\nmodel = "{chosen.model}"\ndata = "{chosen.data}"\n'
         'checkpoint = "output/model.pth"\n',
         encoding="utf-8",
@@ -111,3 +120,13 @@ def train(directory: Path, *, fault: str | None = None, seed: int = 0) -> Iterat
         yield epoch
     for name, series in logs.items():
         np.savetxt(output / f"{name}.txt", series)
+
+
+def _is_demo(config: Path, sources: Mapping[str, str]) -> bool:
+    """Tell an earlier demo, which may be written over, from what somebody has worked on."""
+    files = {config.with_name(name): source for name, source in sources.items()}
+    return (
+        config.is_file()
+        and _MARK in config.read_text(encoding="utf-8")
+        and all(path.read_text(encoding="utf-8") == files[path] for path in files if path.exists())
+    )

@@ -31,7 +31,9 @@ def fit(
     splits = data() if callable(data) else data
     train, valid = (
         DataLoader(
-            TensorDataset(torch.tensor(X, dtype=torch.float32), torch.tensor(y)), batch_size=size
+            TensorDataset(torch.tensor(X, dtype=torch.float32), torch.tensor(y)),
+            batch_size=size,
+            generator=torch.Generator(),  # else it draws from torch's own, though it never shuffles
         )
         for (X, y), size in ((splits["train"], 32), (splits["valid"], 10))
     )

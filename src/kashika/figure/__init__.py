@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kashika import table
-from kashika.errors import LoadError
+from kashika.errors import LoadError, one_line
 from kashika.figure import fonts
 from kashika.palette import INK
 from kashika.texts import Sentence, has, language, speaking, text
-from kashika.view import Picture, Section, Table, View, measured
+from kashika.view import Level, Picture, Section, Table, View, measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +76,7 @@ def plot(draw: Callable[[S, Axes], None], subject: S, ax: Axes | None) -> Axes:
         figure = plt.figure(layout="constrained")
         with _lettering():
             ax = figure.subplots()
-    with _lettering():
+    with drawable(), _lettering():
         draw(subject, ax)
     return ax
 
@@ -139,7 +139,7 @@ def save(view: View[M], measurement: M, path: Path, *, picture: str | None = Non
         )  # fmt: skip
     chosen = [one for one in view.pictures if picture in (None, one.name)]
     with drawable():
-        drawn = [(one.name, draw(one, measurement)) for one in chosen]
+        drawn = [(one.name, _drawn(view, one, measurement)) for one in chosen]
         figures = [(name, figure) for name, figure in drawn if figure is not None]
         if not figures:
             raise LoadError("errors.picture_not_applicable", name=f"{view.name}.{picture}")
@@ -151,12 +151,20 @@ def save(view: View[M], measurement: M, path: Path, *, picture: str | None = Non
     return files
 
 
+def _drawn(view: View[M], picture: Picture[M], measurement: M) -> Figure | None:
+    try:
+        return draw(picture, measurement)
+    except Exception as error:  # a picture from outside may raise anything
+        name = f"{view.name}.{picture.name}"
+        raise LoadError("errors.drawing", name=name, error=one_line(error)) from error
+
+
 def html(view: View[M], measurement: M) -> str:
     """Show a measurement in a notebook: every picture and the first table, without a script."""
     with drawable() as note:
         parts = [f"<p>{escape(str(note))}</p>"] if note else []
         parts += [
-            f'<img alt="{escape(caption(view, picture))}" style="max-width:100%" '
+            f'<img alt="{escape(caption(view, picture, measurement))}" style="max-width:100%" '
             f'src="data:image/png;base64,{base64.b64encode(_bytes(figure, "png")).decode()}">'
             for picture in view.pictures
             if (figure := draw(picture, measurement, panels=PANELS)) is not None
@@ -186,10 +194,11 @@ def svg(figure: Figure, *, name: str) -> str:
     return re.sub(r' (?:width|height)="[^"]*"', "", opening) + ">" + rest
 
 
-def caption(view: View[M], picture: Picture[M]) -> str:
+def caption(view: View[M], picture: Picture[M], measurement: M) -> str:
     """Return what a picture shows and how to read it; its name for a picture from outside."""
     key = f"pictures.{view.name}.{picture.name}"
-    return text(key) if has(key) else f"{view.name}.{picture.name}"
+    name = f"{view.name}.{picture.name}"
+    return text(key, split=table.split_of(measurement)) if has(key) else name
 
 
 @contextmanager
@@ -227,8 +236,11 @@ def _plain_powers(axes: Axes) -> None:
 
 def _write(figure: Figure, path: Path, ending: str) -> None:
     beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(_bytes(figure, ending))
-    beside.replace(path)
+    try:
+        beside.write_bytes(_bytes(figure, ending))
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _bytes(figure: Figure, ending: str, *, transparent: bool = False) -> bytes:
@@ -246,7 +258,7 @@ def _bytes(figure: Figure, ending: str, *, transparent: bool = False) -> bytes:
 
 
 def _finding(section: Section[M]) -> str:
-    said = [f for f in section.findings if f.level > 1]
+    said = [f for f in section.findings if f.level >= Level.NOTE]
     items = "".join(f"<li><b>{escape(f.title)}</b>: {escape(f.summary)}</li>" for f in said)
     return f"<ul>{items}</ul>" if items else ""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-import zipfile
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,8 +15,7 @@ from kashika.distribution import Distribution
 from kashika.errors import LoadError, MismatchError, one_line
 from kashika.parameters import Parameter, initials, kinds_from_shapes
 from kashika.run import Checkpoint
-
-ENDINGS = (".pth", ".pt", ".ckpt", ".bin")
+from kashika.texts import text
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -31,19 +31,20 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not path.stat().st_size:
         raise LoadError("errors.empty_file", path=path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        start = path.read_bytes()[:2]
-        known = zipfile.is_zipfile(path) or start[:1] == b"\x80"
-        key = "errors.unsafe_checkpoint" if known else "errors.not_a_checkpoint"
-        raise LoadError(key, path=path, error=one_line(error).split(". ")[0]) from error
+        with warnings.catch_warnings(action="ignore"):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many types for damaged files
-        raise LoadError("errors.not_a_checkpoint", path=path, error=one_line(error)) from error
+        code = re.search(r"GLOBAL (\S+)", str(error))
+        if isinstance(error, pickle.UnpicklingError) and code:
+            raise LoadError("errors.unsafe_checkpoint", path=path, error=code[1]) from error
+        # The first sentence: the others advise to load whatever it is.
+        found = one_line(error).split(". ")[0]
+        raise LoadError("errors.not_a_checkpoint", path=path, error=found) from error
     if not isinstance(content, Mapping):
         raise LoadError("errors.no_state", path=path, found=type(content).__name__)
     state = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
     if not state:
-        raise LoadError("errors.no_state", path=path, found=", ".join(map(str, content)))
+        raise LoadError("errors.no_state", path=path, found=", ".join(map(str, content)) or "{}")
     return state
 
 
@@ -57,15 +58,25 @@ def checkpoint_of(path: Path, state: Mapping[str, Tensor]) -> Checkpoint:
     parameters = []
     for name, tensor in state.items():
         layer, _, short = name.rpartition(".")
-        if not tensor.is_floating_point() or short in _BUFFERS:
+        if not _real(tensor) or short in _BUFFERS:
             continue
         kind = kinds[layer]
         known = initials(kind, shapes[layer]) if kind else {}
-        values = Distribution.of(
-            tensor.float().numpy() if tensor.dtype != torch.float64 else tensor.numpy()
-        )
+        dense = tensor.detach().dequantize() if tensor.is_quantized else tensor.detach().to_dense()
+        wide = dense if dense.dtype == torch.float64 else dense.float()
+        values = Distribution.of(wide.numpy())
         parameters.append(Parameter(name, kind, values, known.get(short), None))
     return Checkpoint(path, tuple(parameters))
+
+
+def left_out(state: Mapping[str, Tensor]) -> list[str]:
+    """Name the tensors that are no parameters of real numbers, counters apart."""
+    return [name for name, tensor in state.items() if not _real(tensor) and tensor.numel() > 1]
+
+
+def _real(tensor: Tensor) -> bool:
+    """Tell whether a tensor holds real numbers, and holds them here."""
+    return (tensor.is_floating_point() or tensor.is_quantized) and not tensor.is_meta
 
 
 def put_into(module: nn.Module, state: Mapping[str, Tensor], *, path: Path, model: str) -> None:
@@ -78,15 +89,18 @@ def put_into(module: nn.Module, state: Mapping[str, Tensor], *, path: Path, mode
     """
     own = module.state_dict()
     said = [
-        f"{name} is {tuple(state[name].shape)}, expected {tuple(own[name].shape)}"
+        text(
+            "words.shape_differs",
+            name=name, found=tuple(state[name].shape), expected=tuple(own[name].shape),
+        )
         for name in own
         if name in state and state[name].shape != own[name].shape
-    ]
-    said += [f"{name} is not in the file" for name in own if name not in state]
-    said += [f"{name} is not in the network" for name in state if name not in own]
+    ]  # fmt: skip
+    said += [text("words.not_in_file", name=name) for name in own if name not in state]
+    said += [text("words.not_in_network", name=name) for name in state if name not in own]
     if said:
         raise MismatchError(
-            "errors.checkpoint", path=path, model=model, differences="; ".join(said)
+            "errors.checkpoint", path=path, model=model, differences=" / ".join(said)
         )
     module.load_state_dict(dict(state))
 

@@ -10,7 +10,7 @@ import contextlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,9 +51,12 @@ class Named:
             )
         return found if self.arguments is None else self.call(found)
 
-    def call(self, function: Callable[..., Any]) -> Any:
+    def call(self, function: Any) -> Any:
         """Call the object with the arguments that were given, if any."""
-        with _users_code(f"{self.option} {self.source}:{self.name}"):
+        if not callable(function):
+            found = type(function).__name__
+            raise LoadError("errors.not_callable", option=self.option, name=self.name, found=found)
+        with _users_code(f"{self.option} {self.source}:{self.name}"), _importable(self.source):
             return function(*(self.arguments or ()), **(self.keywords or {}))
 
     def _module(self) -> Any:
@@ -63,15 +66,19 @@ class Named:
         path = Path(self.source)
         if not path.is_file():
             raise LoadError("errors.no_such_file", option=self.option, path=path)
-        with _users_code(f"{self.option} {path}"), _importable(path.parent):
+        with _users_code(f"{self.option} {path}"), _importable(self.source):
             spec = importlib.util.spec_from_file_location(path.stem, path)
             assert spec is not None and spec.loader is not None
             module = importlib.util.module_from_spec(spec)
-            # In sys.modules while it runs: dataclasses and pickled classes look for it there.
+            # In sys.modules, as after any import: dataclasses and pickled classes look for it
+            # there, and its neighbours find it. A module that has the name already keeps it.
             before = sys.modules.get(path.stem)
             sys.modules[path.stem] = module
             try:
                 spec.loader.exec_module(module)
+            except BaseException:
+                sys.modules.pop(path.stem, None)
+                raise
             finally:
                 if before is not None:
                     sys.modules[path.stem] = before
@@ -96,8 +103,10 @@ def parse(word: str, *, option: str, relative_to: Path | None = None) -> Named:
         arguments, keywords = None, None
         if isinstance(tree, ast.Call):
             arguments = tuple(ast.literal_eval(one) for one in tree.args)
-            keywords = {one.arg or "": ast.literal_eval(one.value) for one in tree.keywords}
-    except (SyntaxError, ValueError):
+            keywords = {str(one.arg): ast.literal_eval(one.value) for one in tree.keywords}
+            if any(one.arg is None for one in tree.keywords):  # **{…}
+                raise ValueError
+    except (SyntaxError, TypeError, ValueError):
         raise LoadError("errors.named", option=option, found=word) from None
     if colon and relative_to is not None:
         source = str(relative_to / source)
@@ -120,11 +129,17 @@ def _users_code(what: str) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def _importable(directory: Path) -> Generator[None]:
+def _importable(source: str) -> Generator[None]:
     """Let the user's file import its neighbours, as it does when it is run."""
-    sys.path.insert(0, str(directory.resolve()))
+    if not source.endswith(".py"):
+        yield
+        return
+    directory = str(Path(source).parent.resolve())
+    sys.path.insert(0, directory)
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # nothing beside his files
     try:
         yield
     finally:
+        sys.dont_write_bytecode = before
         with contextlib.suppress(ValueError):
-            sys.path.remove(str(directory.resolve()))
+            sys.path.remove(directory)

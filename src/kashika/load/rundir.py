@@ -14,6 +14,7 @@ from kashika.errors import LoadError, MismatchError
 from kashika.load.logs import is_log, read_directory
 from kashika.load.named import Named, parse
 from kashika.run import Arrays, History, Observations, Run, Samples, Split, split_of
+from kashika.texts import Sentence
 
 CONFIG = "kashika.toml"
 
@@ -50,8 +51,7 @@ def configured(directory: Path, options: Options) -> Options:
     LoadError
         If the directory does not exist, or the file cannot be read or has an unknown key.
     """
-    if not directory.is_dir():
-        raise LoadError("errors.no_such_directory", path=directory)
+    _check_directory(directory)
     path = directory / CONFIG
     if not path.is_file():
         return options
@@ -66,7 +66,8 @@ def configured(directory: Path, options: Options) -> Options:
                 "errors.config_key", path=path, found=key, keys=", ".join(sorted(known))
             )
         several = key == "view"
-        if not isinstance(value, list if several else str):
+        words = value if several and isinstance(value, list) else [None] if several else [value]
+        if not all(isinstance(word, str) for word in words):
             raise LoadError("errors.config_value", path=path, name=key, found=value)
     said = {key: _absolute(key, value, directory) for key, value in content.items()}
     given = {key: value for key in known if (value := getattr(options, key))}
@@ -88,21 +89,25 @@ def load(directory: Path, options: Options) -> Run:
         If network, checkpoint and data do not fit each other.
     """
     logs = _one_directory(directory)
-    history = None if logs is None else read_directory(logs)
-    checkpoint = _checkpoint_path(directory, logs, options.checkpoint)
-    if history is None and checkpoint is None and options.model is None:
+    history, notes = (None, []) if logs is None else read_directory(logs)
+    found = _checkpoints(directory, logs, options.checkpoint)
+    if history is None and not found and options.model is None:
         raise LoadError("errors.nothing_to_read", path=directory)
-    if checkpoint is None and options.model is not None:
-        raise LoadError("errors.model_without_checkpoint", path=directory)
-    run = Run(directory.resolve().name, history=history, layer=options.layer)
+    if len(found) != 1 and options.model is not None:
+        key = "errors.several_checkpoints" if found else "errors.model_without_checkpoint"
+        raise LoadError(key, path=directory, found=", ".join(path.name for path in found))
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        notes = [*notes, Sentence("notes.several_checkpoints", found=names)]
+    run = Run(directory.resolve().name, history=history, layer=options.layer, notes=notes)
     read = [path for path in sorted(logs.iterdir()) if is_log(path)] if logs else []
-    if checkpoint is not None:
-        run = _with_network(run, checkpoint, options)
-        read.append(checkpoint)
+    if len(found) == 1:
+        run = _with_network(run, found[0], options)
+        read += found
     named = filter(None, (options.model, options.data, options.loss))
     sources = (Path(parse(word, option="").source) for word in named if ":" in word)
     read += [path for path in sources if path.is_file()]
-    return replace(run, provenance=[*_versions(), *_hashes(read, directory), ("seed", "0")])
+    return replace(run, provenance=[*versions(), *_hashes(read, directory), ("seed", "0")])
 
 
 def load_history(directory: Path) -> History:
@@ -113,10 +118,9 @@ def load_history(directory: Path) -> History:
     LoadError
         If there are none, or one of them cannot be read.
     """
-    if not directory.is_dir():
-        raise LoadError("errors.no_such_directory", path=directory)
+    _check_directory(directory)
     logs = _one_directory(directory)
-    history = None if logs is None else read_directory(logs)
+    history = None if logs is None else read_directory(logs)[0]
     if history is None:
         raise LoadError("errors.no_logs", path=directory)
     return history
@@ -126,7 +130,13 @@ def _with_network(run: Run, path: Path, options: Options) -> Run:
     from kashika.load import checkpoints
 
     state = checkpoints.read_state(path)
-    run = replace(run, checkpoint=checkpoints.checkpoint_of(path, state))
+    notes = list(run.notes)
+    if skipped := checkpoints.left_out(state):
+        notes.append(Sentence("notes.skipped", path=path, names=", ".join(skipped)))
+    unused = [f"--{name}" for name in ("data", "loss", "layer") if getattr(options, name)]
+    if options.model is None and unused:
+        notes.append(Sentence("notes.unused", options=", ".join(unused)))
+    run = replace(run, checkpoint=checkpoints.checkpoint_of(path, state), notes=notes)
     if options.model is None:
         return run
     from kashika.torch_network import TorchNetwork, is_module
@@ -168,11 +178,18 @@ def samples_of(value: object, *, split: Split) -> Samples:
     """
     if isinstance(value, tuple | list) and len(value) == 2:
         return Arrays.of(value[0], value[1], split=split)
-    if hasattr(value, "__getitem__") or hasattr(value, "dataset"):
+    if _is_dataset(value):
         from kashika.torch_samples import TorchSamples
 
         return TorchSamples.of(value, split=split)  # type: ignore[arg-type]
     raise MismatchError("errors.samples", split=split, found=type(value).__name__)
+
+
+def _is_dataset(value: object) -> bool:
+    """Tell a `Dataset` or `DataLoader` from an array, a data frame, a mapping or a text."""
+    if isinstance(value, Mapping | str | bytes | tuple | list) or hasattr(value, "__array__"):
+        return False
+    return hasattr(value, "__getitem__") or hasattr(value, "dataset")
 
 
 def _loss(word: str | None) -> str | Callable[..., Any] | None:
@@ -206,20 +223,27 @@ def _one_directory(directory: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _checkpoint_path(directory: Path, logs: Path | None, given: str | None) -> Path | None:
-    """Return the checkpoint: the one that is given, else the only one beside the logs."""
+def _checkpoints(directory: Path, logs: Path | None, given: str | None) -> list[Path]:
+    """Return the checkpoint that is given, else all in the directory and beside the logs."""
     if given is not None:
-        return Path(given)
-    endings = (".pth", ".pt", ".ckpt", ".bin")
-    found = sorted(p for p in (logs or directory).iterdir() if p.suffix.lower() in endings)
-    if len(found) > 1:
-        raise LoadError(
-            "errors.several_checkpoints", path=directory, found=", ".join(p.name for p in found)
-        )  # fmt: skip
-    return found[0] if found else None
+        return [Path(given)]
+    places = dict.fromkeys([directory, logs or directory])
+    return sorted(
+        path for place in places for path in place.iterdir() if path.suffix.lower() in _CHECKPOINTS
+    )
 
 
-def _versions() -> list[tuple[str, str]]:
+_CHECKPOINTS = (".pth", ".pt", ".ckpt", ".bin")
+
+
+def _check_directory(path: Path) -> None:
+    if not path.is_dir():
+        key = "errors.not_a_directory" if path.exists() else "errors.no_such_directory"
+        raise LoadError(key, path=path)
+
+
+def versions() -> list[tuple[str, str]]:
+    """Return (package, version) of what the numbers and pictures are computed with."""
     return [(name, version(name)) for name in ("kashika", "torch", "numpy", "matplotlib")]
 
 

@@ -189,7 +189,7 @@ def _shown(view: View[Any], picture: Picture[Any], measurement: Any, at: str) ->
     drawn = figure.draw(picture, measurement, panels=figure.PANELS)
     if drawn is None:
         return None
-    caption = figure.caption(view, picture)
+    caption = figure.caption(view, picture, measurement)
     svg = figure.svg(drawn, name=at).replace(
         "<svg ", f'<svg role="img" aria-label="{escape(caption)}" ', 1
     )
@@ -207,7 +207,7 @@ def _tables(view: View[Any], measurement: Any) -> list[_Listed]:
     listed = []
     for one in view.tables:
         key = f"tables.{view.name}.{one.name}"
-        title = text(key) if has(key) else one.name
+        title = text(key, split=table.split_of(measurement)) if has(key) else one.name
         try:
             shown = _listed(one, measurement, title)
         except Exception as error:  # noqa: BLE001 - a broken table must not take the page along

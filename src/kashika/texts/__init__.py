@@ -43,7 +43,7 @@ def speaking(language: str) -> Generator[None]:
         _spoken.reset(token)
 
 
-def text(key: str, **values: object) -> str:
+def text(key: str, /, **values: object) -> str:
     """Return the sentence `key` in the present language, with `values` filled in.
 
     Raises
@@ -67,7 +67,7 @@ class Sentence:
 
     __slots__ = ("key", "values")
 
-    def __init__(self, key: str, **values: object) -> None:
+    def __init__(self, key: str, /, **values: object) -> None:
         self.key = key
         self.values = values
 

@@ -12,8 +12,8 @@ from kashika import figure, table
 from kashika.distribution import Array, FloatArray, IntArray
 from kashika.errors import Missing, need
 from kashika.observation import Observation
-from kashika.palette import BLACK, class_colour, class_marker
-from kashika.run import SPLITS, Run, Split
+from kashika.palette import BLACK, RINGS, class_colour, class_marker
+from kashika.run import SPLITS, Network, Run, Split
 from kashika.task import Task
 from kashika.texts import text
 from kashika.view import Picture, Row, Table, View
@@ -21,6 +21,9 @@ from kashika.view import Picture, Row, Table, View
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
+
+LINES = 50
+"""Up to so many classes the line around each is drawn; beyond, the colours alone tell."""
 
 RESOLUTION = (360, 270)
 """Points of the grid in x and y: one for every screen pixel of a picture."""
@@ -55,7 +58,7 @@ class Boundary:
     predicted : (height, width) int class; empty for a regression
     confidence : (height, width) probability of that class; the value of a regression
     lead : (classes, height, width) how far a class lies above the best of the others, in logits or
-        probability: its zero line is the boundary; empty for a regression
+        probability: its zero line is the boundary; empty for a regression and above `LINES`
     points : {split: samples}
     """
 
@@ -82,7 +85,7 @@ class Boundary:
         colours = np.array([_rgb(class_colour(k)) for k in range(self.classes)])
         sure = (self.confidence - 1 / self.classes) / (1 - 1 / self.classes)
         steps = np.round(24 * np.clip(np.nan_to_num(sure), 0, 1)) / 24
-        strength = (0.08 + 0.47 * steps)[..., None]
+        strength = np.where(self.predicted < 0, 0.0, 0.08 + 0.47 * steps)[..., None]
         return np.asarray(strength * colours[self.predicted] + (1 - strength))
 
     @property
@@ -143,8 +146,10 @@ def measure(
             continue
         predicted.append(task.predicted(outputs))
         probabilities = task.probabilities(outputs)
-        confidence.append(probabilities[np.arange(len(outputs)), predicted[-1]])
-        lead.append(_lead(outputs if task.outputs == "logits" else probabilities))
+        confidence.append(probabilities.max(axis=1))
+        if task.classes <= LINES:
+            scores = outputs if task.outputs == "logits" else probabilities
+            lead.append(_lead(scores).astype(np.float32))
     shape = (len(y), len(x))
     return Boundary(
         x, y, task.classes,
@@ -179,7 +184,7 @@ def draw_map(boundary: Boundary, axes: Axes) -> None:
                 gid=f"points-{split}-{k}", rasterized=len(chosen) > 2000,
             )  # fmt: skip
         wrong = points.inputs[points.wrong.astype(bool)]
-        if len(wrong):
+        if 0 < len(wrong) <= RINGS:
             axes.plot(
                 wrong[:, 0], wrong[:, 1], linestyle="", marker="o", markersize=9,
                 markerfacecolor="none", markeredgecolor=BLACK, markeredgewidth=1.3,
@@ -222,7 +227,7 @@ def areas(boundary: Boundary) -> list[Row]:
         {
             "class": k,
             "area": float(np.mean(boundary.predicted == k)),
-            "samples": int(sum((p.targets == k).sum() for p in boundary.points.values())),
+            "shown": int(sum((p.targets == k).sum() for p in boundary.points.values())),
             "wrong": int(sum((p.wrong & (p.targets == k)).sum() for p in boundary.points.values())),
         }
         for k in range(boundary.classes)
@@ -244,18 +249,29 @@ def points_of(seen: Observation) -> Points:
     )
 
 
-def _of_run(run: Run) -> Boundary:
+def subject(run: Run) -> tuple[Network, Task, dict[Split, Points]]:
+    """Return whom to ask, what the answers mean, and the samples to show.
+
+    Raises
+    ------
+    Missing
+        If there is no network of two inputs, or a regression of several outputs.
+    """
     network = need(run.network, "network")
     split, seen = need(run.observation(*SPLITS), "data")
     if seen.inputs.ndim != 2 or seen.inputs.shape[1] != 2:
-        raise Missing(
-            "missing.two_inputs", found=" × ".join(map(str, seen.inputs.shape[1:])) or "1"
-        )
+        shape = "\u00a0×\u00a0".join(map(str, seen.inputs.shape[1:])) or "1"
+        raise Missing("missing.two_inputs", found=shape)
     if not seen.task.classifies and seen.outputs.shape[1] != 1:
         raise Missing("missing.one_output", found=seen.outputs.shape[1])
     apart: tuple[Split, ...] = ("train", "test")
     shown = {s: points_of(run.observations[s]) for s in apart if s in run.observations}
-    return measure(network.predict, seen.task, shown or {split: points_of(seen)})
+    return network, seen.task, shown or {split: points_of(seen)}
+
+
+def _of_run(run: Run) -> Boundary:
+    network, task, shown = subject(run)
+    return measure(network.predict, task, shown)
 
 
 def _axis(values: FloatArray, count: int) -> FloatArray:

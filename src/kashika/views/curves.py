@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from kashika import figure, table
 from kashika.distribution import FloatArray
-from kashika.errors import need
+from kashika.errors import KashikaError, need
+from kashika.observation import Observation
 from kashika.palette import SPLIT_COLOUR, SPLIT_LINE, SPLIT_MARKER
 from kashika.proportion import interval
 from kashika.run import History, Run, Series, Split
@@ -33,7 +35,8 @@ class Curves:
     band : {split: (2, points)} 95 % interval of the accuracy, where the number of samples is known
     gap : valid loss minus train loss where both were logged, or None
     best : x of the least valid loss, else of the least train loss; None without a finite loss
-    chance_loss : mean loss of a constant answer on the training samples; NaN if not known
+    train_loss, chance_loss : mean loss on the training samples, recomputed, of the network and of
+        a constant answer; NaN if not known
     """
 
     history: History
@@ -42,6 +45,7 @@ class Curves:
     band: Mapping[Split, FloatArray] = field(default_factory=dict)
     gap: Series | None = None
     best: int | None = None
+    train_loss: float = np.nan
     chance_loss: float = np.nan
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -60,21 +64,26 @@ class Curves:
 
 
 def measure(
-    history: History, *, samples: Mapping[Split, int] | None = None, chance_loss: float = np.nan
+    history: History,
+    *,
+    samples: Mapping[Split, int] | None = None,
+    train_loss: float = np.nan,
+    chance_loss: float = np.nan,
 ) -> Curves:
     """Sort the series of a history by what they mean.
 
     Parameters
     ----------
     samples : {split: number of samples} that the accuracies were computed on, where known
-    chance_loss : mean loss of a constant answer, in the unit of the logged loss
+    train_loss, chance_loss : mean loss on the training samples, recomputed, of the network and of
+        a constant answer
     """
     loss, accuracy = history.metric("loss"), history.metric("acc")
     counts = samples or {}
     band = {s: _band(accuracy[s], counts[s]) for s in accuracy if s in counts}
     judged = next((loss[s].finite for s in ("valid", "train") if s in loss), None)
     best = None if judged is None or not judged.x.size else int(judged.x[np.argmin(judged.y)])
-    return Curves(history, loss, accuracy, band, _gap(loss), best, chance_loss)
+    return Curves(history, loss, accuracy, band, _gap(loss), best, train_loss, chance_loss)
 
 
 # --- rules -------------------------------------------------------------------------------------
@@ -94,7 +103,7 @@ def nonfinite(curves: Curves) -> Finding:
     first, name, _ = min(bad)
     evidence = (
         Evidence("count", sum(count for *_, count in bad), limit=0),
-        Evidence("first", first, where=name, unit=curves.history.series[name].unit),
+        Evidence("first_at", first, where=name, unit=curves.history.series[name].unit),
     )
     return Finding("curves.nonfinite", Level.PROBLEM, evidence)
 
@@ -149,11 +158,14 @@ def overfitting(
 
 
 def not_learning(curves: Curves, *, gain: float = 0.02) -> Finding:
-    """The training loss ends no better than it began, or than an answer that ignores the input.
+    """The network does no better than an answer that ignores the input, or its loss never fell.
+
+    A logged loss may be a sum, or another loss than the one that chance is known for; so it is the
+    loss recomputed on the training samples that is compared with chance.
 
     Parameters
     ----------
-    gain : share of the first loss, or of the loss of a constant answer, that must be gained
+    gain : share of the loss of a constant answer, or of the first logged loss, that must be gained
 
     References
     ----------
@@ -166,16 +178,17 @@ def not_learning(curves: Curves, *, gain: float = 0.02) -> Finding:
         return Finding(rule, Level.UNKNOWN)
     y = train.finite.y
     first, last = float(y[0]), float(_levels(y)[-1])
-    evidence: tuple[Evidence, ...] = (Evidence("first", first), Evidence("last", last))
-    known = np.isfinite(curves.chance_loss) and curves.chance_loss > 0
-    if known:
-        evidence += (Evidence("chance", curves.chance_loss, limit=1 - gain),)
+    evidence: tuple[Evidence, ...] = (Evidence("first_loss", first), Evidence("last_loss", last))
     stuck = last >= first - gain * abs(first)
-    if known and last >= (1 - gain) * curves.chance_loss:
-        return Finding(rule, Level.PROBLEM, evidence)
-    if known and last < 0.5 * curves.chance_loss:  # it knew the answers from the first epoch on
-        return Finding(rule, Level.OK, evidence)
-    return Finding(rule, Level.PROBLEM if stuck else Level.OK, evidence)
+    over_chance = curves.train_loss / curves.chance_loss if curves.chance_loss > 0 else np.nan
+    if np.isfinite(over_chance):
+        evidence += (Evidence("over_chance", over_chance, limit=1 - gain),)
+        if over_chance >= 1 - gain:
+            return Finding(rule, Level.PROBLEM, evidence)
+        stuck = stuck and over_chance > 0.5  # else it knew the answers from the first epoch on
+    elif stuck and _ends_well(curves):
+        return Finding(rule, Level.UNKNOWN)
+    return Finding(rule, Level.WARNING if stuck else Level.OK, evidence)
 
 
 # --- pictures ----------------------------------------------------------------------------------
@@ -208,6 +221,7 @@ def draw_accuracy(curves: Curves, axes: Axes) -> None:
 def draw_gap(gap: Series, axes: Axes) -> None:
     """Valid loss minus train loss; above zero the network does better on what it has seen."""
     axes.axhline(0, color="gray", linewidth=0.8)
+    gap = gap.thinned
     axes.plot(
         gap.x, gap.y, color=SPLIT_COLOUR["valid"], marker=_point(gap), label=text("labels.gap")
     )
@@ -221,16 +235,14 @@ def summary(curves: Curves) -> list[Row]:
     """Return one row for each series: how long it is, how it began, its best, how it ended."""
     rows: list[Row] = []
     for name, series in curves.history.series.items():
-        y = series.finite.y
-        down = "loss" in name or "err" in name
-        place = int(np.argmin(y) if down else np.argmax(y)) if y.size else None
+        finite, place = series.finite, _best(name.partition("_")[2], series.finite.y)
         rows.append({
             "series": name,
             "points": len(series.y),
-            "first": float(y[0]) if y.size else None,
-            "best": None if place is None else float(y[place]),
-            "best_at": None if place is None else int(series.finite.x[place]),
-            "last": float(y[-1]) if y.size else None,
+            "first": float(finite.y[0]) if finite.y.size else None,
+            "best": None if place is None else float(finite.y[place]),
+            "best_at": None if place is None else int(finite.x[place]),
+            "last": float(finite.y[-1]) if finite.y.size else None,
         })  # fmt: skip
     return rows
 
@@ -249,17 +261,48 @@ def points(curves: Curves) -> list[Row]:
 
 def _of_run(run: Run) -> Curves:
     history = need(run.history, "history")
-    train = run.observations.get("train")
+    seen = _seen(run)
     return measure(
         history,
-        samples={split: seen.samples for split, seen in run.observations.items()},
-        chance_loss=np.nan if train is None else train.chance_loss,
+        samples={split: one.samples for split, one in seen.items()},
+        train_loss=seen["train"].mean_loss if "train" in seen else np.nan,
+        chance_loss=seen["train"].chance_loss if "train" in seen else np.nan,
     )
 
 
+def _seen(run: Run) -> Mapping[Split, Observation]:
+    """Return what is known of the samples; nothing, where the network fails on them."""
+    try:
+        return dict(run.observations)
+    except KashikaError:
+        raise
+    except Exception:  # noqa: BLE001  the logs can be shown without the network; its views say why
+        return {}
+
+
 def _band(accuracy: Series, samples: int) -> FloatArray:
-    share = np.clip(np.nan_to_num(accuracy.y), 0, 1)
-    return np.array([interval(round(a * samples), samples) for a in share]).T
+    """Return the (2, points) interval; NaN where the value is no share, such as one in percent."""
+    shares = np.where((accuracy.y >= 0) & (accuracy.y <= 1), accuracy.y, np.nan)
+    return np.array([
+        (np.nan, np.nan) if np.isnan(share) else interval(round(share * samples), samples)
+        for share in shares
+    ]).T  # fmt: skip
+
+
+def _best(metric: str, y: FloatArray) -> int | None:
+    """Return the place of the best value; None where it is not known which way is better."""
+    if y.size and any(word in metric for word in _FALLING):
+        return int(np.argmin(y))
+    return int(np.argmax(y)) if y.size and any(word in metric for word in _RISING) else None
+
+
+_FALLING = ("loss", "err", "mae", "mse", "perplexity", "ppl", "wer", "cer")
+_RISING = ("acc", "f1", "auc", "precision", "recall", "iou", "map", "r2", "dice")
+
+
+def _ends_well(curves: Curves) -> bool:
+    accuracy = curves.accuracy.get("train")
+    return accuracy is not None and bool(accuracy.finite.y[-1:] >= 0.9)
 
 
 def _gap(loss: Mapping[Split, Series]) -> Series | None:
@@ -275,8 +318,15 @@ def _gap(loss: Mapping[Split, Series]) -> Series | None:
 def _levels(y: FloatArray) -> FloatArray:
     """Return the running median over `_window` points, fewer at the ends."""
     half = _window(y) // 2
+    ends = [*range(min(half, y.size)), *range(max(half, y.size - half), y.size)]
     with np.errstate(over="ignore"):
-        return np.array([np.median(y[max(0, i - half) : i + half + 1]) for i in range(y.size)])
+        levels = y.astype(np.float64)
+        if y.size > 2 * half:
+            inner = sliding_window_view(y, 2 * half + 1)
+            levels[half : y.size - half] = np.median(inner, axis=1)
+        for i in ends:
+            levels[i] = np.median(y[max(0, i - half) : i + half + 1])
+    return levels
 
 
 def _level_error(y: FloatArray) -> float:
@@ -295,7 +345,8 @@ def _window(y: FloatArray) -> int:
 
 
 def _draw_series(series: Mapping[Split, Series], axes: Axes) -> None:
-    for split, one in series.items():
+    for split, whole in series.items():
+        one = whole.thinned
         axes.plot(
             one.x, one.y, color=SPLIT_COLOUR[split], linestyle=SPLIT_LINE[split],
             marker=_point(one, SPLIT_MARKER[split]), label=text(f"labels.{split}"),

@@ -12,7 +12,7 @@ from kashika import figure, table
 from kashika.distribution import Array, FloatArray, IntArray
 from kashika.errors import LoadError, need
 from kashika.observation import Observation
-from kashika.palette import INK, class_colour, class_marker
+from kashika.palette import INK, RINGS, class_colour, class_marker
 from kashika.run import Run, Split
 from kashika.texts import Sentence, text
 from kashika.view import Evidence, Finding, Level, Picture, Row, Table, View
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
-SHOWN = 2_000
-"""So many rows are projected and compared with their neighbours; a seeded choice of all."""
+FEW = 30
+"""On fewer samples a unit that is never active may be a healthy one."""
 
+_REDUCED = 50  # dimensions that wide features are brought to first, as in t-SNE's own paper
 RELU_LIKE = ("ReLU", "ReLU6")
 """Types of layers whose units are exactly zero while they are not active."""
 
@@ -40,7 +41,8 @@ class Separation:
     units : number of units; of channels, for a map
     silhouette : -1 to 1, how much nearer samples are to their own class than to the next one
     purity : 0 to 1, share of the ten nearest neighbours that are of the sample's own class
-    dead : units that were active on no sample of any split; None where the type has no such state
+    dead : units that were active on no sample of any split; None where the type has no such
+        state, or an output is not finite
     samples : number of samples of all splits that `dead` was judged on
 
     References
@@ -94,6 +96,11 @@ class Projection:
         """(rows,) and (rows,) where the samples are drawn: a single feature against the target."""
         single = self.coordinates.shape[1] == 1
         return self.coordinates[:, 0], self.targets if single else self.coordinates[:, 1]
+
+    @property
+    def ringed(self) -> Array:
+        """(rows,) bool, the misclassified ones; none where rings would hide the points."""
+        return np.asarray(self.wrong & (self.wrong.sum() <= RINGS))
 
     @property
     def classes(self) -> list[int]:
@@ -151,7 +158,7 @@ def measure(
     ----------
     split : the split whose features are looked at; dead units are judged on all splits
     layer : the layer that is projected; the outputs if None
-    seed : of the choice of rows and of t-SNE
+    seed : of t-SNE
 
     Raises
     ------
@@ -164,17 +171,16 @@ def measure(
         raise LoadError("errors.no_such_layer", found=layer, names=", ".join(inside))
     outputs = seen.outputs[seen.rows]
     values = {name: one.features for name, one in inside.items()} | {"": outputs}
-    kept = _some(len(outputs), seed)
-    targets = np.asarray(seen.targets).reshape(seen.samples, -1)[seen.rows, 0][kept]
-    wrong = _wrong(seen)[kept]
+    targets = np.asarray(seen.targets).reshape(seen.samples, -1)[seen.rows, 0]
+    wrong = _wrong(seen)
     classifies = seen.task.classifies
     separations = []
     for name, features in values.items():
-        apart = _separate(features[kept], targets) if classifies else (np.nan, np.nan)
+        apart = _separate(features, targets, seed) if classifies else (np.nan, np.nan)
         dead, samples = _dead(observations, name)
         kind = inside[name].kind if name else ""
         separations.append(Separation(name, kind, features.shape[1], *apart, dead, samples))
-    shown = values[layer or ""][kept]
+    shown = values[layer or ""]
     finite = np.isfinite(shown).all(axis=1)
     projections = project(shown[finite], seed=seed)
     return Features(
@@ -213,7 +219,8 @@ def project(features: FloatArray, *, seed: int = 0) -> tuple[Projection, ...]:
         return (replace(one, refused=Sentence("features.identical", rows=rows)),)
     if units <= 2:
         return (replace(one, coordinates=features, trustworthiness=1.0),)
-    return _pca(features, one), _tsne(features, replace(one, method="tsne"), seed)
+    narrow = _narrow(features, seed)
+    return _pca(narrow, one), _tsne(narrow, replace(one, method="tsne"), seed)
 
 
 # --- rules -------------------------------------------------------------------------------------
@@ -235,7 +242,7 @@ def dead_units(features: Features, *, share: float = 0.5, gross: float = 0.9) ->
     Lu et al., "Dying ReLU and initialization", 2019; Ben Braiek and Khomh, "TheDeepChecker", 2022.
     """
     rule = "features.dead_units"
-    judged = [one for one in features.separations if one.dead is not None]
+    judged = [one for one in features.separations if one.dead is not None and one.samples >= FEW]
     if not judged:
         return Finding(rule, Level.UNKNOWN)
     worst = max(judged, key=lambda one: (one.dead or 0) / one.units)
@@ -255,6 +262,9 @@ def dead_units(features: Features, *, share: float = 0.5, gross: float = 0.9) ->
 
 def draw_projection(projection: Projection, axes: Axes) -> None:
     """Show every sample at its place, classes by colour and marker, misclassified ones ringed."""
+    if projection.refused is not None:
+        draw_refusal(projection, axes)
+        return
     x, y = projection.places
     for k in projection.classes:
         chosen = projection.targets == k
@@ -264,18 +274,31 @@ def draw_projection(projection: Projection, axes: Axes) -> None:
             gid=f"features-{k}", rasterized=len(x) > 1000,
         )  # fmt: skip
     axes.plot(
-        x[projection.wrong], y[projection.wrong], linestyle="", marker="o", markersize=9,
+        x[projection.ringed], y[projection.ringed], linestyle="", marker="o", markersize=9,
         markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.2,
     )  # fmt: skip
     _name_axes(projection, axes)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=5, fontsize=7)
+    if len(projection.classes) <= 10:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=5, fontsize=7)
 
 
 def draw_by_target(projection: Projection, axes: Axes) -> None:
     """Show every sample of a regression at its place, coloured by its target."""
+    if projection.refused is not None:
+        draw_refusal(projection, axes)
+        return
     x, y = projection.places
     axes.scatter(x, y, c=projection.targets, cmap="cividis", s=14, rasterized=len(x) > 1000)
     _name_axes(projection, axes)
+
+
+def draw_refusal(projection: Projection, axes: Axes) -> None:
+    """Say why there is no projection."""
+    axes.set_axis_off()
+    axes.text(
+        0.5, 0.5, str(projection.refused), ha="center", va="center", wrap=True,
+        transform=axes.transAxes,
+    )  # fmt: skip
 
 
 def draw_depth(features: Features, axes: Axes) -> None:
@@ -338,22 +361,16 @@ def _of_run(run: Run) -> Features:
     return measure(run.observations, split=split, layer=run.layer)
 
 
-def _some(rows: int, seed: int) -> IntArray:
-    if rows <= SHOWN:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, SHOWN, replace=False))
-
-
 def _wrong(seen: Observation) -> Array:
     if not seen.task.classifies:
         return np.zeros(len(seen.rows), dtype=bool)
     return np.asarray(seen.predicted != seen.targets)[seen.rows]
 
 
-def _separate(features: FloatArray, labels: IntArray) -> tuple[float, float]:
+def _separate(features: FloatArray, labels: IntArray, seed: int) -> tuple[float, float]:
     """Return silhouette and purity; NaN where they are not defined."""
     finite = np.isfinite(features).all(axis=1)
-    x, y = features[finite].astype(np.float64), labels[finite]
+    x, y = _narrow(features[finite].astype(np.float64), seed), labels[finite]
     if not 2 <= len(np.unique(y)) < len(y):
         return np.nan, np.nan
     from sklearn.metrics import silhouette_score
@@ -364,13 +381,23 @@ def _separate(features: FloatArray, labels: IntArray) -> tuple[float, float]:
     return float(silhouette_score(x, y)), float(np.mean(y[neighbours] == y[:, None]))
 
 
+def _narrow(features: FloatArray, seed: int) -> FloatArray:
+    """Bring very wide features to 50 dimensions by PCA, which keeps the large distances."""
+    if features.shape[1] <= 5 * _REDUCED or len(features) <= _REDUCED:
+        return features
+    from sklearn.decomposition import PCA
+
+    made = PCA(n_components=_REDUCED, svd_solver="randomized", random_state=seed)
+    return np.asarray(made.fit_transform(features))
+
+
 def _dead(observations: Mapping[Split, Observation], name: str) -> tuple[int | None, int]:
     """Count the units of a layer that no split ever activates, and the samples of all splits."""
     found = [
         one
         for seen in observations.values()
         for one in seen.layers
-        if one.name == name and one.kind in RELU_LIKE
+        if one.name == name and one.kind in RELU_LIKE and one.values.finite == one.values.size
     ]
     samples = sum(seen.samples for seen in observations.values())
     if not found:

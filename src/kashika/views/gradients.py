@@ -32,11 +32,13 @@ class Gradient:
     parameter : name
     values : of the gradient
     weights : of the parameter
+    kind : type of its layer
     """
 
     parameter: str
     values: Distribution
     weights: Distribution
+    kind: str | None = None
 
     @property
     def relative(self) -> float:
@@ -81,8 +83,16 @@ class Gradients:
 
     @property
     def matrices(self) -> tuple[Gradient, ...]:
-        """The gradients of the weight matrices: one for each layer, without biases and norms."""
-        return tuple(g for g in self.gradients if len(g.weights.shape) > 1)
+        """The gradients of the weight matrices: one for each layer, without biases and norms.
+
+        Embeddings are left out: the rows of words that do not occur have no gradient, and their
+        rms says how large the vocabulary is.
+        """
+        return tuple(
+            g
+            for g in self.gradients
+            if len(g.weights.shape) > 1 and not (g.kind or "").startswith("Embedding")
+        )
 
     @property
     def relative(self) -> dict[str, float]:
@@ -126,7 +136,10 @@ def measure(
     found = {name: values for name, values in seen.gradients.items() if values is not None}
     return Gradients(
         split,
-        tuple(Gradient(name, values, weights[name].values) for name, values in found.items()),
+        tuple(
+            Gradient(name, values, weights[name].values, weights[name].kind)
+            for name, values in found.items()
+        ),
         unused=tuple(name for name, values in seen.gradients.items() if values is None),
         frozen=tuple(name for name, one in weights.items() if one.trainable is False),
         norms={s: _norm(one.gradients) for s, one in observations.items()},

@@ -34,6 +34,7 @@ class Score:
     correct : number of right answers; None for a regression
     rmse : root mean squared error of a regression, in the unit of the targets; else None
     logged_loss, logged_accuracy : last value of the log, None where there is none
+    unanswered : samples for which the outputs of a classifier are NaN; they count as wrong
     """
 
     samples: int
@@ -42,6 +43,7 @@ class Score:
     rmse: float | None
     logged_loss: float | None = None
     logged_accuracy: float | None = None
+    unanswered: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +58,7 @@ class Classified:
     accuracy : (bins,) share of right answers there
     count : (bins,) samples there
     ece : expected calibration error, 0 to 1
+    unanswered : samples whose outputs are NaN; they count as wrong, and nowhere above
     """
 
     confusion: IntArray
@@ -63,6 +66,7 @@ class Classified:
     accuracy: FloatArray
     count: IntArray
     ece: float
+    unanswered: int = 0
 
     @property
     def darkest(self) -> float:
@@ -166,21 +170,20 @@ def constant(predictions: Predictions, *, share: float = 0.05) -> Finding:
         answers over spread of its targets, below which the answers count as constant
     """
     rule = "predictions.constant"
+    evidence: tuple[Evidence, ...] = ()
     if predictions.classified is not None:
+        if predictions.classified.unanswered:
+            return Finding(rule, Level.UNKNOWN)
         confusion = predictions.classified.confusion
         answers = confusion.sum(axis=0)
         variety, needed = _entropy(answers), _entropy(confusion.sum(axis=1))
-        most = str(int(np.argmax(answers)))
-        of_most = float(answers.max() / max(answers.sum(), 1))
+        share_of_most = float(answers.max() / max(answers.sum(), 1))
+        evidence = (Evidence("of_most", share_of_most, where=str(int(np.argmax(answers)))),)
     else:
         variety, needed = float(np.std(predictions.predicted)), float(np.std(predictions.true))
-        most, of_most = "", 1.0
     if not needed > 0 or not np.isfinite(variety):
         return Finding(rule, Level.UNKNOWN)
-    evidence = (
-        Evidence("variety", variety / needed, limit=share),
-        Evidence("of_most", of_most, where=most),
-    )
+    evidence = (Evidence("variety", variety / needed, limit=share), *evidence)
     return Finding(rule, Level.PROBLEM if variety / needed < share else Level.OK, evidence)
 
 
@@ -225,7 +228,7 @@ def draw_reliability(classified: Classified, axes: Axes) -> None:
                 fontsize=7,
             )
     axes.set(
-        xlim=(0, 1.03), ylim=(0, 1.05),
+        xlim=(0, 1.03), ylim=(-0.15, 1.05),  # room for the count below a point at zero
         xlabel=text("labels.confidence"), ylabel=text("labels.accuracy"),
     )  # fmt: skip
     axes.legend()
@@ -248,7 +251,11 @@ def draw_values(predictions: Predictions, axes: Axes) -> None:
 
 def scores(predictions: Predictions) -> list[Row]:
     """Return one row for each split: counts with their interval, and the log's last values."""
-    return [_score_row(split, score) for split, score in predictions.scores.items()]
+    rows = [_score_row(split, score) for split, score in predictions.scores.items()]
+    broken = [score.unanswered for score in predictions.scores.values()]
+    if not any(broken):
+        return rows
+    return [dict(row) | {"unanswered": n} for row, n in zip(rows, broken, strict=True)]
 
 
 def worst_samples(predictions: Predictions) -> list[Row]:
@@ -297,6 +304,7 @@ def _score(seen: Observation, history: History | None, split: Split) -> Score:
         rmse=None if classifies else float(np.sqrt(np.mean((seen.outputs - _columns(seen)) ** 2))),
         logged_loss=_last(history, f"{split}_loss"),
         logged_accuracy=_last(history, f"{split}_acc"),
+        unanswered=int((seen.predicted < 0).sum()) if classifies else 0,
     )
 
 
@@ -317,28 +325,35 @@ def _classified(seen: Observation, *, bins: int = 10) -> Classified:
     Guo et al., "On calibration of modern neural networks", ICML 2017: expected calibration error.
     """
     classes = seen.task.classes
-    pairs = np.asarray(seen.targets) * classes + seen.predicted
+    answered = seen.predicted >= 0
+    true, predicted = np.asarray(seen.targets)[answered], seen.predicted[answered]
+    pairs = true * classes + predicted
     confusion = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-    confidence = np.nan_to_num(seen.probabilities.max(axis=1), posinf=1.0)
-    right = seen.predicted == seen.targets
+    confidence = np.nan_to_num(seen.probabilities[answered].max(axis=1), posinf=1.0)
+    right = predicted == true
     place = np.clip((confidence * bins).astype(int), 0, bins - 1)
     count = np.bincount(place, minlength=bins)
     with np.errstate(invalid="ignore"):
         mean_confidence = np.bincount(place, confidence, minlength=bins) / count
         accuracy = np.bincount(place, right, minlength=bins) / count
     gaps = np.abs(mean_confidence - accuracy)[count > 0]
-    ece = float(np.sum(gaps * count[count > 0]) / count.sum())
-    return Classified(confusion, mean_confidence, accuracy, count, ece)
+    ece = float(np.sum(gaps * count[count > 0]) / count.sum()) if count.any() else np.nan
+    unanswered = int((~answered).sum())
+    return Classified(confusion, mean_confidence, accuracy, count, ece, unanswered)
 
 
 def _worst(seen: Observation, most: int) -> Worst:
-    # A loss that is not a number is the worst of all.
-    loss = np.where(np.isnan(seen.loss), np.inf, seen.loss)
-    index = np.argsort(-loss, kind="stable")[:most]
+    badness = seen.loss
+    if seen.task.classifies:
+        every = seen.probabilities[np.arange(seen.samples), np.asarray(seen.targets)]
+        if np.isnan(badness).all():  # the user's loss gives a mean only
+            badness = 1 - every
+    # What is not a number is the worst of all.
+    index = np.argsort(-np.where(np.isnan(badness), np.inf, badness), kind="stable")[:most]
     if seen.task.classifies:
         labels = np.asarray(seen.targets)[index]
         true, predicted = labels.astype(np.float64), seen.predicted[index].astype(np.float64)
-        probability = seen.probabilities[index, labels]
+        probability = every[index]
     else:
         true, predicted = _columns(seen)[index].mean(axis=1), seen.outputs[index].mean(axis=1)
         probability = np.full(len(index), np.nan)

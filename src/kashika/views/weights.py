@@ -126,7 +126,7 @@ def nonfinite(weights: Weights) -> Finding:
         return Finding(rule, Level.OK)
     evidence = (
         Evidence("count", sum(count for count, _ in bad), limit=0),
-        Evidence("first", bad[0][0], where=bad[0][1]),
+        Evidence("in_first", bad[0][0], where=bad[0][1]),
     )
     return Finding(rule, Level.PROBLEM, evidence)
 

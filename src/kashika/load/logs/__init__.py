@@ -5,44 +5,47 @@ from pathlib import Path
 
 from kashika.errors import LoadError
 from kashika.load.logs import text
-from kashika.run import SPLITS, History, Series, split_of
+from kashika.run import SPLITS, History, Series, series_name
+from kashika.texts import Sentence
 
 _FORMATS = (text,)
-
-_METRICS = {"accuracy": "acc"}
 
 
 def is_log(path: Path) -> bool:
     """Tell whether a file is a log: its name says what was logged, and a format knows it."""
-    return name_of(path) is not None and any(one.recognises(path) for one in _FORMATS)
+    return series_name(path.stem) is not None and any(one.recognises(path) for one in _FORMATS)
 
 
-def read_directory(directory: Path) -> History | None:
-    """Read every log in a directory; None if it holds none.
+def read_directory(directory: Path) -> tuple[History | None, list[Sentence]]:
+    """Read every log in a directory.
+
+    Returns
+    -------
+    What was logged, None if there is no log; and a note on each file that is none, although its
+    name looks like one (train_list.txt).
 
     Raises
     ------
     LoadError
-        If a log cannot be read, or two of them hold the same quantity.
+        If a loss or an accuracy cannot be read, or two files hold the same quantity.
     """
     series: dict[str, Series] = {}
     sources: dict[str, Path] = {}
+    notes: list[Sentence] = []
     for path in sorted(directory.iterdir()):
-        name = name_of(path)
+        name = series_name(path.stem)
         if name is None or not is_log(path):
             continue
         if name in series:
             raise LoadError("errors.same_series", first=sources[name], second=path, name=name)
         one = next(one for one in _FORMATS if one.recognises(path))
-        series[name], sources[name] = one.read(path), path
-    return History(_in_order(series)) if series else None
-
-
-def name_of(path: Path) -> str | None:
-    """Return "{split}_{metric}" for a file such as val_accuracy.txt, else None."""
-    word, _, metric = path.stem.lower().partition("_")
-    split = split_of(word)
-    return f"{split}_{_METRICS.get(metric, metric)}" if split and metric else None
+        try:
+            series[name], sources[name] = one.read(path), path
+        except LoadError as error:
+            if name.partition("_")[2] in ("loss", "acc"):
+                raise
+            notes.append(Sentence("notes.log_skipped", error=error.sentence))
+    return (History(_in_order(series)) if series else None), notes
 
 
 def _in_order(series: Mapping[str, Series]) -> dict[str, Series]:

@@ -1,0 +1,189 @@
+"""One line of a notebook for each view: whatever the data comes in, and in what it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+from toy import Toy, two_clouds
+
+import kashika as ks
+from kashika.views import BUILTIN
+
+X = two_clouds().inputs.astype(np.float32)
+Y = two_clouds().targets
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with ks.speaking("en"):
+        yield
+
+
+def model() -> nn.Module:
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2))
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """The files that the seed's training leaves."""
+    for split, shift in (("train", 0.0), ("valid", 0.1)):
+        np.savetxt(tmp_path / f"{split}_loss.txt", np.exp(-np.arange(10) / 3) + shift)
+    torch.save(model().state_dict(), tmp_path / "model.pth")
+    return tmp_path
+
+
+LOOKS: dict[str, Callable[..., Any]] = {
+    "predictions": ks.predictions,
+    "boundary": ks.boundary,
+    "features": ks.features,
+    "gradients": ks.gradients,
+}
+
+SOURCES: dict[str, tuple[object, ...]] = {
+    "lists": (X.tolist(), Y.tolist()),
+    "tensors": (torch.tensor(X), torch.tensor(Y)),
+    "pandas": (pd.DataFrame(X, columns=["a", "b"]), pd.Series(Y)),
+    "data set": (TensorDataset(torch.tensor(X), torch.tensor(Y)),),
+    "loader": (DataLoader(TensorDataset(torch.tensor(X), torch.tensor(Y)), 7, shuffle=True),),
+    "another type": (X.astype(np.float64), Y.astype(np.int32)),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_same_numbers_give_the_same_whatever_they_come_in(look: str, source: str) -> None:
+    plain, other = LOOKS[look](model(), X, Y), LOOKS[look](model(), *SOURCES[source])
+    assert plain.to_frame().equals(other.to_frame())
+
+
+def test_the_curves_of_a_folder_a_history_and_a_mapping_are_the_same(output: Path) -> None:
+    values = {
+        f"{split}_loss": np.loadtxt(output / f"{split}_loss.txt") for split in ("train", "valid")
+    }
+    frames = [
+        ks.curves(one).to_frame()
+        for one in (output, str(output), ks.History.of(values), values)
+    ]  # fmt: skip
+    for frame in frames:
+        assert frame.equals(frames[0])
+        assert len(frame) == 20
+
+
+def test_the_weights_of_a_path_and_of_a_network_are_the_same(output: Path) -> None:
+    by_path, by_model = ks.weights(output / "model.pth"), ks.weights(model())
+    assert by_path.to_frame()["mean"].equals(by_model.to_frame()["mean"])
+
+
+def test_anything_that_is_a_network_will_do() -> None:
+    found = ks.predictions(Toy(), X, Y)
+    assert found.scores["test"].samples == 40
+    assert ks.weights(Toy()).parameters[0].name == "line.weight"
+
+
+# --- the promised lines ---------------------------------------------------------------------------
+
+
+def test_every_line_of_the_design_draws_into_axes(output: Path) -> None:
+    lines: list[Callable[[Any], Any]] = [
+        lambda ax: ks.curves(output).plot(ax),
+        lambda ax: ks.predictions(model(), X, Y).plot(ax),
+        lambda ax: ks.boundary(model(), X, Y).plot(ax),
+        lambda ax: ks.features(model(), X, Y, layer="0").plot(ax),
+        lambda ax: ks.weights(model()).plot(ax, layer="0"),
+        lambda ax: ks.weights(output / "model.pth").plot(ax),
+        lambda ax: ks.gradients(model(), X, Y).plot(ax),
+    ]
+    for line in lines:
+        axes = Figure().subplots()
+        assert line(axes) is axes
+        assert axes.has_data()
+
+
+def test_a_whole_analysis_has_every_view_and_shows_itself(output: Path) -> None:
+    report = ks.analyze(
+        model(), train=(X, Y), valid=(X[:20], Y[:20]), test=(X[20:], Y[20:]), history=output
+    )
+    assert [one.view.name for one in report.sections] == [one.name for one in BUILTIN]
+    assert all(one.missing is None for one in report.sections)
+    assert "<iframe" in report._repr_html_()
+
+
+def test_what_is_not_given_is_missing_and_the_rest_is_there() -> None:
+    assert [one.view.name for one in ks.analyze(model()).sections if one.missing is None] == [
+        "weights"
+    ]
+    only_logs = ks.analyze(history={"train_loss": [1.0, 0.5, 0.1]})
+    assert [one.view.name for one in only_logs.sections if one.missing is None] == ["curves"]
+    assert all(one.missing for one in ks.analyze().sections)
+
+
+def test_a_layer_is_looked_at_in_a_whole_analysis_too() -> None:
+    report = ks.analyze(model(), test=(X, Y), layer="1", views=[BUILTIN[3]])
+    assert report.sections[0].measurement.layer == "1"  # type: ignore[union-attr]
+
+
+def test_a_loss_of_the_users_own_is_used_everywhere() -> None:
+    def smoothed(outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(outputs, targets, label_smoothing=0.2)
+
+    expected = smoothed(model()(torch.tensor(X)), torch.tensor(Y)).item()
+    assert ks.predictions(model(), X, Y, loss=smoothed).scores["test"].loss == pytest.approx(
+        expected
+    )
+    assert ks.gradients(model(), X, Y, loss=smoothed).loss == pytest.approx(expected)
+    report = ks.analyze(model(), train=(X, Y), loss=smoothed, views=[BUILTIN[1]])
+    assert report.sections[0].measurement.scores["train"].loss == pytest.approx(expected)  # type: ignore[union-attr]
+
+
+def test_the_split_that_is_named_is_the_one_in_the_labels() -> None:
+    assert list(ks.predictions(model(), X, Y, split="valid").scores) == ["valid"]
+    assert list(ks.boundary(model(), X, Y, split="test").points) == ["test"]
+    assert ks.features(model(), X, Y, split="train").split == "train"
+    assert ks.gradients(model(), X, Y, split="train").split == "train"
+
+
+# --- what cannot be looked at ---------------------------------------------------------------------
+
+
+def test_a_folder_without_logs_is_refused(output: Path) -> None:
+    for file in output.glob("*.txt"):
+        file.unlink()
+    with pytest.raises(ks.LoadError) as caught:
+        ks.curves(output)
+    assert str(caught.value) == (
+        f"{output}: expected logs such as train_loss.txt, found none; "
+        "name the folder that holds them"
+    )
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    with pytest.raises(ks.LoadError) as caught:
+        ks.weights(path)
+    assert str(caught.value) == (
+        f"--checkpoint: expected a file, found nothing at {path}; check the path"
+    )
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_inputs_without_targets_are_refused(look: str) -> None:
+    with pytest.raises(ks.MismatchError):
+        LOOKS[look](model(), X)
+
+
+def test_errors_of_kashika_are_one_tree() -> None:
+    assert issubclass(ks.LoadError, ks.KashikaError)
+    assert issubclass(ks.MismatchError, ks.KashikaError)
+    assert issubclass(ks.Missing, ks.KashikaError)

@@ -1,0 +1,387 @@
+"""The parts of a run are found where a training leaves them, and where the user says they are."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from kashika.errors import LoadError, MismatchError
+from kashika.load import Options, load
+from kashika.load.rundir import configured, load_history
+from kashika.run import Run
+from kashika.texts import speaking
+
+CODE = """
+import numpy as np
+from torch import nn
+
+def net(width=2):
+    return nn.Linear(2, width)
+
+class Net(nn.Module):
+    def __init__(self, width=2):
+        super().__init__()
+        self.weight = nn.Parameter(nn.Linear(2, width).weight.data)
+        self.bias = nn.Parameter(nn.Linear(2, width).bias.data)
+
+    def forward(self, x):
+        return x @ self.weight.T + self.bias
+
+built = net()
+number = 3
+
+X = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+y = np.array([0, 1, 1])
+splits = {"train": (X, y), "val": (X[:2], y[:2])}
+
+def load(keys=("train", "test")):
+    return {key: (X, y) for key in keys}
+
+def nothing():
+    return {}
+
+def pair():
+    return X, y
+
+def absolute(outputs, targets):
+    return (outputs.sum(1) - targets).abs().mean()
+"""
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    with speaking("en"):
+        yield
+    sys.modules.pop("code_of_the_user", None)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """What the seed's training leaves behind: code, and in output/ the logs and the weights."""
+    output = tmp_path / "run" / "output"
+    output.mkdir(parents=True)
+    for name in ("train_loss", "train_acc", "valid_loss", "valid_acc"):
+        np.savetxt(output / f"{name}.txt", [0.5, 0.25])
+    torch.save(nn.Linear(2, 2).state_dict(), output / "model.pth")
+    (output.parent / "code_of_the_user.py").write_text(CODE, encoding="utf-8")
+    return output.parent
+
+
+def loaded(run: Path, **given: str) -> Run:
+    """Load a run with options whose files are those of the run."""
+    words: dict[str, Any] = {
+        name: f"{run / 'code_of_the_user.py'}{word}" if word.startswith(":") else word
+        for name, word in given.items()
+    }
+    return load(run, replace(Options(), **words))
+
+
+def refused(run: Path, **given: str) -> str:
+    with pytest.raises((LoadError, MismatchError)) as caught:
+        loaded(run, **given)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+# --- kashika.toml --------------------------------------------------------------------------------
+
+
+def written(directory: Path, content: str | bytes) -> Path:
+    path = directory / "kashika.toml"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def misread(directory: Path, content: str | bytes) -> str:
+    path = written(directory, content)
+    with pytest.raises(LoadError) as caught:
+        configured(directory, Options())
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
+def test_without_the_file_the_options_are_what_was_given(tmp_path: Path) -> None:
+    given = Options(model="mlp.py:MLP", view=("curves",))
+    assert configured(tmp_path, given) == given
+
+
+def test_every_option_may_stand_in_the_file_and_its_paths_are_relative_to_it(
+    tmp_path: Path,
+) -> None:
+    written(
+        tmp_path,
+        """
+        model = "nets/mlp.py:MLP(2, 'a/b.py:c')"
+        data = "/data/data.py:load"
+        loss = "losses.py:focal"
+        checkpoint = "output/model.pth"
+        layer = "layer_hidden"
+        lang = "ja"
+        view = ["curves", "mine.py:VIEW", "package.mine:VIEW"]
+        """,
+    )
+    assert configured(tmp_path, Options()) == Options(
+        model=f"{tmp_path}/nets/mlp.py:MLP(2, 'a/b.py:c')",
+        data="/data/data.py:load",
+        loss=f"{tmp_path}/losses.py:focal",
+        checkpoint=f"{tmp_path}/output/model.pth",
+        layer="layer_hidden",
+        lang="ja",
+        view=("curves", f"{tmp_path}/mine.py:VIEW", "package.mine:VIEW"),
+    )
+
+
+def test_modules_and_names_of_losses_are_no_paths(tmp_path: Path) -> None:
+    written(tmp_path, 'model = "nets.mlp:MLP"\nloss = "cross_entropy"')
+    found = configured(tmp_path, Options())
+    assert (found.model, found.loss) == ("nets.mlp:MLP", "cross_entropy")
+
+
+def test_an_option_wins_over_the_file(tmp_path: Path) -> None:
+    written(tmp_path, 'model = "mlp.py:MLP"\ndata = "data.py:load"\nview = ["curves"]')
+    given = Options(model="other.py:Net", view=("weights",))
+    assert configured(tmp_path, given) == Options(
+        model="other.py:Net", data=f"{tmp_path}/data.py:load", view=("weights",)
+    )
+
+
+def test_an_error_in_the_file_is_told_with_its_place(tmp_path: Path) -> None:
+    message = misread(tmp_path, 'model = "mlp.py:MLP"\ndata = data.py')
+    assert message == (
+        "expected TOML, found an error in it (Invalid value (at line 2, column 8)); "
+        "correct the file"
+    )
+
+
+def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+    message = misread(tmp_path, 'layer = "層"'.encode("cp932"))
+    assert message.startswith("expected TOML, found an error in it ('utf-8' codec can't decode")
+
+
+def test_a_key_that_there_is_not_is_told_which_there_are(tmp_path: Path) -> None:
+    assert misread(tmp_path, 'modell = "mlp.py:MLP"') == (
+        "expected the keys checkpoint, data, lang, layer, loss, model, view, found 'modell'; "
+        "correct the key"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("model = 3", "model", "3"),
+        ('model = ["mlp.py:MLP"]', "model", "['mlp.py:MLP']"),
+        ('view = "curves"', "view", "'curves'"),
+        ("view = [1]", "view", "[1]"),
+        ("checkpoint = true", "checkpoint", "True"),
+        ("[data]\ntrain = 1", "data", "{'train': 1}"),
+    ],
+)
+def test_a_value_of_another_type_is_told(tmp_path: Path, line: str, name: str, value: str) -> None:
+    assert misread(tmp_path, line) == (
+        f"expected text (a list for view) for {name}, found {value}; correct the value"
+    )
+
+
+def test_a_run_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LoadError) as caught:
+        configured(tmp_path / "no", Options())
+    assert str(caught.value) == f"{tmp_path}/no: expected a directory, found none; check the path"
+
+
+# --- finding the parts ---------------------------------------------------------------------------
+
+
+def test_the_seeds_run_is_found_by_its_folder_and_by_the_one_above(run: Path) -> None:
+    for folder in (run, run / "output"):
+        found = load(folder, Options())
+        assert found.name == folder.name
+        assert found.history is not None
+        assert list(found.history.series) == ["train_acc", "valid_acc", "train_loss", "valid_loss"]
+        assert found.checkpoint is not None
+        assert found.checkpoint.path == run / "output" / "model.pth"
+        assert (found.network, len(found.observations), found.notes) == (None, 0, [])
+        assert list(load_history(folder).series) == list(found.history.series)
+
+
+def test_a_relative_folder_has_its_own_name(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run)
+    assert load(Path(), Options()).name == "run"
+
+
+def test_logs_alone_and_weights_alone_are_a_run(run: Path) -> None:
+    (run / "output" / "model.pth").rename(run / "weights.pt")
+    both = load(run, Options())
+    assert both.checkpoint is not None
+    assert both.checkpoint.path == run / "weights.pt"
+    (run / "weights.pt").unlink()
+    assert load(run, Options()).checkpoint is None
+    torch.save(nn.Linear(2, 2).state_dict(), run / "weights.bin")
+    for log in (run / "output").iterdir():
+        log.unlink()
+    only = load(run, Options())
+    assert only.history is None
+    assert only.checkpoint is not None
+
+
+def test_what_was_read_is_listed_with_its_hash(run: Path) -> None:
+    found = dict(loaded(run, model=":net", data=":load", loss="cross_entropy").provenance)
+    for name in ("output/train_loss.txt", "output/model.pth", "code_of_the_user.py"):
+        digest = hashlib.sha256((run / name).read_bytes()).hexdigest()
+        assert found[name] == f"sha256 {digest}"
+    assert found["torch"] == torch.__version__
+    assert found["numpy"] == np.__version__
+    assert found["seed"] == "0"
+
+
+def test_a_folder_without_anything_to_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("lr 0.1")
+    assert refused(tmp_path) == (
+        f"{tmp_path}: expected logs such as train_loss.txt or a checkpoint such as model.pth, "
+        "found neither; name the folder that holds them"
+    )
+    with pytest.raises(LoadError) as caught:
+        load_history(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: expected logs such as train_loss.txt, found none; "
+        "name the folder that holds them"
+    )
+
+
+def test_several_folders_with_logs_are_told(run: Path) -> None:
+    for name in ("later", ".hidden", "_old"):
+        (run / name).mkdir()
+        np.savetxt(run / name / "train_loss.txt", [0.5])
+    assert refused(run) == (
+        f"{run}: expected one folder with logs, found several: later, output; name one of them"
+    )
+
+
+def test_which_of_several_checkpoints_is_meant_has_to_be_said(run: Path) -> None:
+    torch.save(nn.Linear(2, 3).state_dict(), run / "output" / "best.pt")
+    found = load(run, Options())
+    assert found.checkpoint is None
+    (note,) = map(str, found.notes)
+    assert note == (
+        "There are several checkpoints (best.pt, model.pth), and none of them was read; "
+        "choose with --checkpoint"
+    )
+    assert refused(run, model=":net") == (
+        f"{run}: expected one checkpoint, found several: best.pt, model.pth; "
+        "choose with --checkpoint"
+    )
+    chosen = loaded(run, checkpoint=str(run / "output" / "best.pt")).checkpoint
+    assert chosen is not None
+    assert chosen.parameters[0].values.shape == (3, 2)
+
+
+def test_a_model_without_a_checkpoint_is_told(run: Path) -> None:
+    (run / "output" / "model.pth").unlink()
+    assert refused(run, model=":net") == (
+        f"{run}: expected a checkpoint for --model, found none; give --checkpoint FILE"
+    )
+
+
+def test_a_checkpoint_that_is_not_there_is_told(run: Path) -> None:
+    path = run / "no.pth"
+    assert refused(run, checkpoint=str(path)) == (
+        f"--checkpoint: expected a file, found nothing at {path}; check the path"
+    )
+
+
+# --- the network ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", [":net", ":net()", ":net(2)", ":Net", ":Net(width=2)", ":built"])
+def test_a_model_is_a_module_or_what_builds_one(run: Path, word: str) -> None:
+    network = loaded(run, model=word).network
+    assert network is not None
+    state = torch.load(run / "output" / "model.pth", weights_only=True)
+    for parameter in network.parameters():
+        assert parameter.values.least == state[parameter.name].min()
+        assert parameter.values.greatest == state[parameter.name].max()
+
+
+def test_something_else_than_a_model_is_told(run: Path) -> None:
+    word = f"{run / 'code_of_the_user.py'}:load"
+    assert refused(run, model=":load") == (
+        f"--model {word}: expected an nn.Module, or a class or function that builds one, "
+        "found dict; name another object"
+    )
+
+
+def test_a_model_of_another_width_is_told_with_its_keys_and_shapes(run: Path) -> None:
+    checkpoint, file = run / "output" / "model.pth", run / "code_of_the_user.py"
+    assert refused(run, model=":net(3)") == (
+        f"{checkpoint} does not fit {file}:net: weight is (2, 2), expected (3, 2) / "
+        "bias is (2,), expected (3,); give the arguments of the trained network in --model"
+    )
+    with speaking("ja"):
+        assert refused(run, model=":net(3)") == (
+            f"{checkpoint} は {file}:net に合いません: "
+            "weight の形状は (2, 2) ですが、(3, 2) のはずです / "
+            "bias の形状は (2,) ですが、(3,) のはずです。"
+            "学習したときの引数を --model に指定してください。"
+        )
+
+
+def test_a_loss_may_be_a_function_of_the_users(run: Path) -> None:
+    found = loaded(run, model=":net(1)", data=":splits", loss=":absolute", checkpoint=one(run))
+    assert found.observations["train"].task.loss == "absolute"
+
+
+def one(run: Path) -> str:
+    """Save the weights of a network with one output."""
+    path = run / "one.pth"
+    torch.save(nn.Linear(2, 1).state_dict(), path)
+    return str(path)
+
+
+# --- the data ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "splits"),
+    [
+        (":load", ["train", "test"]),
+        (":load()", ["train", "test"]),
+        (":load(['validation', 'train'])", ["train", "valid"]),
+        (":splits", ["train", "valid"]),
+    ],
+)
+def test_data_are_a_mapping_or_what_returns_one(run: Path, word: str, splits: list[str]) -> None:
+    found = loaded(run, model=":net", data=word)
+    assert list(found.observations) == splits
+    assert found.observations["train"].samples == 3
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "found"),
+    [(":pair", "pair", "tuple"), (":number", "number", "int"), (":nothing", "nothing", "dict")],
+)
+def test_something_else_than_a_mapping_is_told(run: Path, word: str, name: str, found: str) -> None:
+    assert refused(run, model=":net", data=word) == (
+        f"--data: expected {name} to return a mapping from train, valid, test to (X, y), "
+        f"found {found}; correct the function"
+    )
+
+
+def test_a_split_of_another_name_is_told(run: Path) -> None:
+    assert refused(run, model=":net", data=":load(['dev'])") == (
+        "--data: expected the splits train, valid, test from load, found 'dev'; rename it"
+    )
+
+
+def test_what_has_no_effect_without_a_model_is_noted(run: Path) -> None:
+    assert list(map(str, loaded(run, data=":load", layer="hidden").notes)) == [
+        "--data, --layer had no effect, since there is no --model"
+    ]

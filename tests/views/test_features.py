@@ -1,0 +1,435 @@
+"""Feature space: separation in closed form, faithful projections, and rows that cannot be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+from sklearn.manifold import trustworthiness
+from sklearn.metrics import silhouette_score
+from torch import nn
+
+import kashika as ks
+from kashika.distribution import Array, Distribution, FloatArray, IntArray
+from kashika.observation import Layer, Observation
+from kashika.palette import class_colour
+from kashika.task import Task
+from kashika.views.features import (
+    FEW,
+    VIEW,
+    Features,
+    dead_units,
+    draw_by_target,
+    draw_depth,
+    draw_projection,
+    layers,
+    measure,
+    project,
+    projections,
+)
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with ks.speaking("en"):
+        yield
+
+
+def seen(outputs: Array, labels: Array | None = None, *inside: Layer) -> Observation:
+    """What a network was seen to do; the classes are those of the greatest outputs if not given."""
+    outputs = np.asarray(outputs, dtype=float)
+    return Observation(
+        task=Task("logits", outputs.shape[1], "cross_entropy"),
+        outputs=outputs,
+        targets=outputs.argmax(axis=1) if labels is None else labels,
+        loss=np.zeros(len(outputs)),
+        rows=np.arange(len(outputs)),
+        inputs=outputs,
+        layers=inside,
+        gradients={},
+    )
+
+
+def features(outputs: Array, labels: Array | None = None, *, seed: int = 0) -> Features:
+    return measure({"test": seen(outputs, labels)}, split="test", seed=seed)
+
+
+def relu(active: list[int], *, name: str = "act", rows: int = 4) -> Layer:
+    """A ReLU layer whose units were active in so many samples."""
+    shown = np.ones((rows, len(active)))
+    return Layer(name, "ReLU", Distribution.of(shown), np.array(active), shown)
+
+
+def noise(rows: int, units: int, *, seed: int = 0) -> FloatArray:
+    return np.random.default_rng(seed).normal(size=(rows, units))
+
+
+def blobs(distance: float, *, rows: int = 60, units: int = 5) -> tuple[FloatArray, IntArray]:
+    """Two clouds of unit size, so far apart."""
+    labels = np.arange(rows) % 2
+    return noise(rows, units) + distance * labels[:, None], labels
+
+
+# --- separation -----------------------------------------------------------------------------------
+
+
+def test_two_far_clouds_are_pure_and_fully_apart() -> None:
+    (outputs,) = features(*blobs(1e4)).separations
+    assert outputs.purity == 1.0
+    assert outputs.silhouette == pytest.approx(1.0, abs=1e-3)
+
+
+def test_shuffled_labels_have_neighbours_of_either_class() -> None:
+    values = noise(2000, 2)  # shown as they are, without the wait for a t-SNE
+    labels = np.random.default_rng(1).permutation(np.arange(2000) % 2)
+    (outputs,) = features(values, labels).separations
+    # Twenty thousand neighbours, of which half are of the own class: one standard deviation is
+    # a third of a per cent.
+    assert outputs.purity == pytest.approx(0.5, abs=0.02)
+    assert outputs.silhouette == pytest.approx(0.0, abs=0.01)
+
+
+def test_among_few_samples_all_others_are_neighbours() -> None:
+    # Three of either class: two of the five others are of the own one.
+    (outputs,) = features(noise(6, 2), np.arange(6) % 2).separations
+    assert outputs.purity == pytest.approx(2 / 5)
+
+
+def test_the_silhouette_is_scikit_learns_and_ignores_the_unit() -> None:
+    values, labels = blobs(3.0)
+    expected = silhouette_score(values, labels)
+    for scale in (1e-6, 1.0, 1e6):
+        (outputs,) = features(scale * values, labels).separations
+        assert outputs.silhouette == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "labels", [np.zeros(6, dtype=int), np.arange(6)], ids=["one class", "all different"]
+)
+def test_without_two_classes_of_several_samples_there_is_no_separation(labels: IntArray) -> None:
+    (outputs,) = features(noise(6, 6), labels).separations
+    assert np.isnan(outputs.silhouette)
+    assert np.isnan(outputs.purity)
+
+
+def test_separation_is_measured_at_every_layer_and_at_the_outputs() -> None:
+    values, labels = blobs(1e4, units=2)
+    mixed = Layer("mixed", "Linear", Distribution.of(values), np.ones(2, int), noise(60, 2, seed=5))
+    found = measure({"test": seen(values, labels, mixed)}, split="test")
+    assert [one.layer for one in found.separations] == ["mixed", ""]
+    assert found.separations[0].purity < 0.7
+    assert found.separations[1].purity == 1.0
+    axes = Figure().subplots()
+    draw_depth(found, axes)
+    purity, silhouette = axes.get_lines()
+    assert np.asarray(purity.get_ydata()).tolist() == [one.purity for one in found.separations]
+    assert np.asarray(silhouette.get_ydata()).tolist() == [
+        one.silhouette for one in found.separations
+    ]
+    assert [one.get_text() for one in axes.get_xticklabels()] == ["mixed", "(outputs)"]
+
+
+# --- projections ----------------------------------------------------------------------------------
+
+
+def test_two_features_are_shown_as_they_are() -> None:
+    values = noise(30, 2)
+    (plain,) = project(values)
+    assert plain.method == "plain"
+    np.testing.assert_array_equal(plain.coordinates, values)
+    assert plain.trustworthiness == 1.0
+
+
+def test_one_feature_is_shown_by_class() -> None:
+    found = measure({"test": seen(noise(30, 1), np.zeros(30, dtype=int))}, split="test")
+    (plain,) = found.projections
+    assert plain.coordinates.shape == (30, 1)
+    axes = Figure().subplots()
+    draw_projection(plain, axes)
+    np.testing.assert_array_equal(np.asarray(axes.get_lines()[0].get_ydata()), np.zeros(30))
+
+
+def test_the_plane_of_a_pca_carries_the_two_largest_variances() -> None:
+    values = noise(80, 6) @ noise(6, 6, seed=1)
+    pca, _ = project(values)
+    assert pca.method == "pca"
+    spectrum = np.sort(np.linalg.eigvalsh(np.cov(values.T)))[::-1]
+    assert pca.explained == pytest.approx(spectrum[:2].sum() / spectrum.sum())
+    assert pca.explained == pytest.approx(PCA(2).fit(values).explained_variance_ratio_.sum())
+    np.testing.assert_allclose(pca.coordinates.var(axis=0, ddof=1), spectrum[:2])
+
+
+def test_features_that_lie_in_a_plane_lose_nothing_by_a_pca() -> None:
+    pca, _ = project(noise(40, 2) @ noise(2, 7, seed=1))
+    assert pca.explained == pytest.approx(1.0)
+    assert pca.trustworthiness == pytest.approx(1.0)
+
+
+def test_the_trustworthiness_is_scikit_learns() -> None:
+    values = noise(50, 8)
+    for one in project(values):
+        expected = trustworthiness(values, one.coordinates, n_neighbors=10)
+        assert one.trustworthiness == pytest.approx(expected)
+
+
+def test_t_sne_gives_the_same_picture_for_the_same_seed() -> None:
+    values, _ = blobs(5.0)
+    (_, first), (_, second), (_, other) = (project(values, seed=seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.coordinates, second.coordinates)
+    assert np.isfinite(other.coordinates).all()
+
+
+def test_t_sne_keeps_far_clouds_apart() -> None:
+    values, labels = blobs(100.0, rows=80)
+    _, tsne = project(values)
+    assert silhouette_score(tsne.coordinates, labels) > 0.5
+
+
+@pytest.mark.parametrize(("rows", "perplexity"), [(10, 3.0), (20, 19 / 3), (91, 30.0), (120, 30.0)])
+def test_the_perplexity_is_a_third_of_the_others_and_at_most_thirty(
+    rows: int, perplexity: float
+) -> None:
+    _, tsne = project(noise(rows, 4))
+    assert tsne.perplexity == pytest.approx(perplexity)
+
+
+# --- rows that cannot be shown --------------------------------------------------------------------
+
+
+def remarks(found: Features) -> list[object]:
+    return [row["remark"] for row in projections(found)]
+
+
+def drawable(found: Features) -> list[str]:
+    """Draw whatever there is to draw."""
+    there = []
+    for picture in VIEW.pictures:
+        for subject in picture.each(found):
+            axes = Figure().subplots()
+            picture.draw(subject, axes)
+            axes.figure.canvas.draw()
+            there.append(picture.name)
+    return there
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("units", [2, 5])
+def test_fewer_than_three_rows_are_told_and_not_projected(rows: int, units: int) -> None:
+    found = features(noise(rows, units))
+    assert remarks(found) == [f"{rows} rows are too few to project: at least 3 are needed."]
+    assert "projection" not in drawable(found)
+
+
+@pytest.mark.parametrize("rows", [3, 4, 9])
+def test_fewer_than_ten_rows_have_a_pca_and_no_t_sne(rows: int) -> None:
+    found = features(noise(rows, 5))
+    assert remarks(found) == ["", f"{rows} rows are too few for t-SNE: at least 10 are needed."]
+    assert drawable(found).count("projection") == 1
+    assert 0 <= found.projections[0].trustworthiness <= 1
+
+
+@pytest.mark.parametrize("units", [1, 2, 5])
+def test_identical_rows_are_told_and_not_projected(units: int) -> None:
+    found = features(np.full((20, units), 0.5), np.arange(20) % 2 * (units > 1))
+    assert remarks(found) == [
+        "All 20 rows are identical, so there is nothing to project. Has the layer collapsed?"
+    ]
+    assert "projection" not in drawable(found)
+
+
+def test_rows_that_are_not_finite_are_left_out_and_counted() -> None:
+    values = noise(20, 5)
+    values[3, 1], values[7, 0] = np.nan, np.inf
+    found = features(values, np.arange(20) % 2)
+    assert (found.rows, found.dropped) == (18, 2)
+    np.testing.assert_array_equal(
+        found.projections[0].targets, np.delete(np.arange(20) % 2, [3, 7])
+    )
+    expected, _ = project(np.delete(values, [3, 7], axis=0))
+    np.testing.assert_array_equal(found.projections[0].coordinates, expected.coordinates)
+
+
+def test_when_no_row_is_finite_that_is_told() -> None:
+    found = features(np.full((20, 5), np.nan), np.arange(20) % 2)
+    assert (found.rows, found.dropped) == (0, 20)
+    assert remarks(found) == ["0 rows are too few to project: at least 3 are needed."]
+    assert np.isnan(found.separations[0].purity)
+    assert drawable(found) == []
+
+
+def test_two_different_rows_among_many_equal_ones_are_shown() -> None:
+    values = np.repeat(noise(2, 5), 10, axis=0)
+    found = features(values, np.repeat([0, 1], 10))
+    assert found.projections[0].explained == pytest.approx(1.0)
+    assert found.separations[0].purity == pytest.approx(9 / 10)  # nine others, and one stranger
+    drawable(found)
+
+
+def test_a_single_constant_feature_among_others_does_no_harm() -> None:
+    values = noise(20, 5)
+    values[:, 2] = 0.0
+    assert drawable(features(values)).count("projection") == 2
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_very_small_and_very_large_features_are_projected(scale: float) -> None:
+    plain, scaled = project(noise(20, 5))[0], project(scale * noise(20, 5))[0]
+    assert scaled.explained == pytest.approx(plain.explained)
+
+
+# --- dead units -----------------------------------------------------------------------------------
+
+
+def test_a_unit_is_dead_when_no_split_switches_it_on() -> None:
+    train = seen(noise(30, 2), None, relu([3, 0, 0, 9], rows=30))
+    test = seen(noise(10, 2), None, relu([0, 0, 1, 0], rows=10))
+    found = measure({"train": train, "test": test}, split="test")
+    assert [(one.layer, one.dead) for one in found.separations] == [("act", 1), ("", None)]
+    assert found.separations[0].samples == 40
+
+
+@pytest.mark.parametrize(
+    ("dead", "level"),
+    [(0, ks.Level.OK), (9, ks.Level.OK), (10, ks.Level.WARNING), (17, ks.Level.WARNING),
+     (18, ks.Level.PROBLEM), (20, ks.Level.PROBLEM)],
+)  # fmt: skip
+def test_half_of_a_layer_dead_is_a_warning_and_nine_tenths_a_problem(
+    dead: int, level: ks.Level
+) -> None:
+    layer = relu([0] * dead + [1] * (20 - dead), rows=40)
+    found = measure(
+        {"test": seen(noise(40, 2), None, relu([1, 1], name="fine", rows=40), layer)},
+        split="test",
+    )
+    finding = dead_units(found)
+    assert finding.level is level
+    by_name = {one.quantity: one for one in finding.evidence}
+    assert by_name["dead_share"].value == dead / 20
+    if dead:
+        assert by_name["dead_share"].where == "act"
+        assert (by_name["dead"].value, by_name["units"].value) == (dead, 20)
+
+
+def test_where_no_unit_can_be_off_death_is_unknown() -> None:
+    assert dead_units(features(noise(4, 2))).level is ks.Level.UNKNOWN
+    tanh = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
+    found = ks.features(tanh, noise(10, 2), np.arange(10) % 2)
+    assert dead_units(found).level is ks.Level.UNKNOWN
+
+
+# --- by the name of a layer -----------------------------------------------------------------------
+
+
+MODEL = nn.Sequential(nn.Sequential(nn.Linear(2, 4), nn.ReLU()), nn.Linear(4, 2))
+
+
+@pytest.mark.parametrize("layer", ["0", "0.0", "0.1", "1"])
+def test_any_submodule_is_looked_at_by_its_name(layer: str) -> None:
+    inputs = noise(12, 2).astype(np.float32)
+    found = ks.features(MODEL, inputs, np.arange(12) % 2, layer=layer)
+    assert found.layer == layer
+    assert found.projections[0].coordinates.shape == (12, 2)
+    assert [one.layer for one in found.separations][-1] == ""
+    assert layer in [one.layer for one in found.separations]
+
+
+def test_a_block_has_the_features_of_its_last_layer() -> None:
+    inputs = noise(12, 2).astype(np.float32)
+    block, last = (
+        ks.features(MODEL, inputs, np.arange(12) % 2, layer=name).projections[0].coordinates
+        for name in ("0", "0.1")
+    )
+    np.testing.assert_array_equal(block, last)
+
+
+def test_a_layer_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(ks.LoadError) as caught:
+        ks.features(MODEL, noise(12, 2), np.arange(12) % 2, layer="fc")
+    assert str(caught.value) == (
+        "layer: expected one of 0.0, 0.1, 1, found 'fc'; choose one of them"
+    )
+
+
+# --- pictures and tables --------------------------------------------------------------------------
+
+
+def test_classes_differ_by_colour_and_marker_and_wrong_ones_are_ringed() -> None:
+    values = noise(30, 3)
+    labels = np.arange(30) % 3
+    found = features(values, labels)
+    axes = Figure().subplots()
+    draw_projection(found.projections[0], axes)
+    *classes, rings = axes.get_lines()
+    for k, line in enumerate(classes):
+        np.testing.assert_array_equal(
+            np.asarray(line.get_data()).T, found.projections[0].coordinates[labels == k]
+        )
+        assert line.get_color() == class_colour(k)
+    assert len({line.get_marker() for line in classes}) == 3
+    wrong = values.argmax(axis=1) != labels
+    np.testing.assert_array_equal(
+        np.asarray(rings.get_data()).T, found.projections[0].coordinates[wrong]
+    )
+
+
+def test_every_projection_says_on_the_picture_how_faithful_it_is() -> None:
+    pca, tsne = project(noise(20, 5))
+    titles = []
+    for one in (pca, tsne):
+        axes = Figure().subplots()
+        draw_projection(one, axes)
+        titles.append(axes.get_title())
+    assert titles == [
+        f"PCA: {pca.explained:.0%} of the variance, trustworthiness {pca.trustworthiness:.2f}",
+        f"t-SNE, perplexity 6: trustworthiness {tsne.trustworthiness:.2f}",
+    ]
+
+
+def test_a_table_has_a_dash_where_a_number_is_not_defined() -> None:
+    found = measure({"test": seen(noise(4, 2), np.zeros(4, int), relu([1, 0]))}, split="test")
+    assert layers(found) == [
+        {"layer": "act", "kind": "ReLU", "units": 2, "silhouette": None, "purity": None, "dead": 1},
+        {"layer": "(outputs)", "kind": "", "units": 2, "silhouette": None, "purity": None,
+         "dead": None},
+    ]  # fmt: skip
+
+
+def test_a_regression_is_coloured_by_its_targets_and_has_no_classes() -> None:
+    targets = noise(12, 1).astype(np.float32)
+    found = ks.features(nn.Linear(2, 1), noise(12, 2), targets)
+    assert np.isnan(found.separations[0].purity)
+    assert drawable(found) == ["by_target"]
+    axes = Figure().subplots()
+    draw_by_target(found.projections[0], axes)
+    (dots,) = axes.collections
+    np.testing.assert_array_equal(np.asarray(dots.get_array()), targets[:, 0])
+    np.testing.assert_array_equal(
+        np.asarray(dots.get_offsets()),
+        np.column_stack([found.projections[0].coordinates[:, 0], targets[:, 0]]),
+    )
+
+
+def test_on_a_few_samples_a_unit_that_is_off_says_nothing() -> None:
+    layer = relu([0] * 20, rows=FEW - 1)
+    assert dead_units(measure({"test": seen(noise(FEW - 1, 2), None, layer)}, split="test")) == (
+        ks.Finding("features.dead_units", ks.Level.UNKNOWN)
+    )
+
+
+def test_a_layer_that_puts_out_nan_has_no_dead_units_but_another_fault() -> None:
+    broken = Layer(
+        "act", "ReLU", Distribution.of([np.nan, 1.0]), np.zeros(2, dtype=int), np.zeros((40, 2))
+    )
+    found = measure({"test": seen(noise(40, 2), None, broken)}, split="test")
+    assert found.separations[0].dead is None
+
+
+def test_a_refused_projection_is_drawn_as_its_reason() -> None:
+    axes = Figure().subplots()
+    measure({"test": seen(noise(1, 2), None)}, split="test").plot(axes)
+    assert [one.get_text() for one in axes.texts] == [
+        "1 rows are too few to project: at least 3 are needed."
+    ]
