@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from kashika.errors import LoadError, MismatchError
-from kashika.load.checkpoints import checkpoint_of, put_into, read_state
+from kashika.load.checkpoints import checkpoint_of, left_out, put_into, read_state
 from kashika.parameters import Initial
 from kashika.texts import speaking
 
@@ -227,9 +227,16 @@ def test_weights_of_any_floating_type_are_looked_at(tensor: Tensor) -> None:
     assert (one.values.least, one.values.greatest, one.values.size) == (-2.0, 1.0, 2)
 
 
-def test_whole_numbers_and_complex_ones_are_no_weights() -> None:
-    state = {"steps": torch.tensor(3), "mask": torch.tensor([True]), "phase": torch.tensor([1j])}
+def test_what_are_no_real_numbers_are_no_weights_and_all_but_counters_are_named() -> None:
+    state = {
+        "steps": torch.tensor(3),
+        "mask": torch.tensor([True, False]),
+        "phase": torch.tensor([1j, 2j]),
+        "elsewhere": torch.ones(2, device="meta"),
+    }
     assert checkpoint_of(Path("model.pth"), state).parameters == ()
+    assert left_out(state) == ["mask", "phase", "elsewhere"]
+    assert left_out(mlp().state_dict()) == []
 
 
 # --- into a network ------------------------------------------------------------------------------

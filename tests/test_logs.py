@@ -172,3 +172,23 @@ def test_two_files_for_the_same_series_are_told(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{first} and {second}: expected one file for train_acc, found two; move one away"
     )
+
+
+def test_a_list_that_is_named_like_a_log_is_noted_and_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, train_loss=[0.5])
+    listed = written(tmp_path / "train_list.txt", "cat.png 0\ndog.png 1\n")
+    history, notes = read_directory(tmp_path)
+    assert history is not None
+    assert list(history.series) == ["train_loss"]
+    (note,) = map(str, notes)
+    assert note == (
+        f"Not read as a log: {listed}, row 1: expected a number, found 'cat.png 0'; "
+        "correct or remove the line"
+    )
+
+
+@pytest.mark.parametrize("name", ["train_loss", "val_acc", "test_accuracy"])
+def test_a_loss_or_an_accuracy_that_cannot_be_read_is_an_error(tmp_path: Path, name: str) -> None:
+    written(tmp_path / f"{name}.txt", "nul")
+    with pytest.raises(LoadError):
+        read_directory(tmp_path)

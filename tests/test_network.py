@@ -709,7 +709,7 @@ def test_outputs_of_a_linear_layer_are_logits_even_where_all_lie_between_0_and_1
 def test_the_units_of_a_convolution_over_time_are_its_channels() -> None:
     module = nn.Sequential(nn.Conv1d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 18, 2))
     with torch.no_grad():
-        module[0].bias[:6] = -1e6  # type: ignore[union-attr, operator]
+        module[0].bias[:6] = -1e6  # type: ignore[operator]
     seen = observed(TorchNetwork(module), np.random.default_rng(0).normal(size=(30, 3, 20)), Y)
     active = layer(seen, "1").active
     assert active.shape == (8,)

@@ -132,6 +132,11 @@ def test_a_history_counts_epochs_from_1() -> None:
     assert history.series["valid_acc"].x.tolist() == [1]
 
 
+def test_a_history_takes_the_names_that_logs_have() -> None:
+    history = History.of({"val_loss": [0.5], "Validation_accuracy": [1.0]})
+    assert list(history.series) == ["valid_loss", "valid_acc"]
+
+
 def test_metrics_are_listed_once_and_each_by_split_in_the_order_of_the_splits() -> None:
     history = History.of({"test_loss": 1, "train_top_5": 2, "train_loss": 3, "valid_loss": 4})
     assert history.metrics == ("loss", "top_5")
@@ -171,6 +176,22 @@ def test_the_finite_part_of_a_series_keeps_its_places_and_its_unit() -> None:
     assert series.finite.unit == "step"
 
 
+@pytest.mark.parametrize("size", [1, 2, 1999, 4001, 100_003])
+def test_a_thinned_series_has_few_points_and_loses_no_peak(size: int) -> None:
+    draws = np.random.default_rng(0)
+    y = np.cumsum(draws.normal(size=size))
+    y[draws.integers(size)] = 1e6
+    y[draws.integers(size)] = np.nan
+    series = Series(np.arange(size) * 3, y, "step")
+    thin = series.thinned
+    assert thin.y.size <= min(size, 4002)
+    assert (np.diff(thin.x) > 0).all()
+    assert (thin.x[0], thin.x[-1], thin.unit) == (0, series.x[-1], "step")
+    np.testing.assert_array_equal(thin.y, y[thin.x // 3])
+    assert np.nanmax(thin.y, initial=-np.inf) == np.nanmax(y, initial=-np.inf)
+    assert np.nanmin(thin.y, initial=np.inf) == np.nanmin(y, initial=np.inf)
+
+
 # --- observations --------------------------------------------------------------------------------
 
 
@@ -202,6 +223,19 @@ def test_every_split_is_read_with_the_task_of_the_first() -> None:
 def test_the_first_split_is_the_first_of_train_valid_test_whatever_came_first() -> None:
     seen = Observations(Toy(), {"test": samples(1), "valid": samples(0), "train": samples(0)})
     assert list(seen) == ["train", "valid", "test"]
+
+
+def test_a_network_that_fails_is_asked_once_and_everyone_is_told() -> None:
+    toy = Toy()
+    wrong = Arrays(np.zeros((2, 1)), np.array(["a", "b"]))
+    seen = Observations(toy, {"train": wrong, "test": samples(0, 1)})
+    errors = []
+    for split in ("train", "train", "test"):
+        with pytest.raises(TypeError) as caught:
+            seen[split]
+        errors.append(caught.value)
+    assert errors[0] is errors[1] is errors[2]
+    assert len(toy.asked) == 1
 
 
 def test_a_split_that_there_is_not_is_a_key_error() -> None:

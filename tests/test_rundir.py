@@ -385,3 +385,11 @@ def test_what_has_no_effect_without_a_model_is_noted(run: Path) -> None:
     assert list(map(str, loaded(run, data=":load", layer="hidden").notes)) == [
         "--data, --layer had no effect, since there is no --model"
     ]
+
+
+def test_what_is_left_out_of_a_checkpoint_is_noted(run: Path) -> None:
+    checkpoint = run / "output" / "model.pth"
+    torch.save({"weight": torch.ones(2, 2), "phase": torch.tensor([1j, 2j])}, checkpoint)
+    (note,) = map(str, load(run, Options()).notes)
+    assert note.startswith(f"{checkpoint}: ")
+    assert note.endswith(": phase")

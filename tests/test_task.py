@@ -76,6 +76,16 @@ def test_outputs_and_targets_tell_the_task(outputs: FloatArray, targets: Array, 
     assert infer_task(outputs, targets) == task
 
 
+def test_what_a_linear_puts_out_is_no_probability_even_if_it_looks_like_one() -> None:
+    column, rows = expit(COLUMN), softmax(LOGITS, axis=1)
+    for last in ("Linear", "Conv2d"):
+        assert infer_task(column, BITS, last=last) == TASKS["logit"]
+        assert infer_task(rows, CLASSES, last=last) == TASKS["logits"]
+    for known in ("Sigmoid", "Softmax", "sigmoid", None):
+        assert infer_task(column, BITS, last=known) == TASKS["probability"]
+        assert infer_task(rows, CLASSES, last=known) == TASKS["probabilities"]
+
+
 @pytest.mark.parametrize(
     ("loss", "meaning"),
     [
@@ -148,6 +158,15 @@ def test_probabilities_sum_to_1_and_no_class_is_likelier_than_the_predicted_one(
 @settings(deadline=None)
 def test_the_predicted_class_is_the_argmax_of_the_outputs(values: FloatArray) -> None:
     np.testing.assert_array_equal(TASKS["logits"].predicted(values), np.argmax(values, axis=1))
+
+
+@pytest.mark.parametrize("meaning", TASKS)
+def test_what_is_not_a_number_is_no_answer(meaning: Meaning) -> None:
+    outputs = outputs_of(meaning, LOGITS).copy()
+    outputs[[0, 3], 0] = np.nan
+    whole = TASKS[meaning].predicted(outputs_of(meaning, LOGITS))
+    expected = np.where(np.isin(np.arange(len(LOGITS)), [0, 3]), -1, whole)
+    np.testing.assert_array_equal(TASKS[meaning].predicted(outputs), expected)
 
 
 @pytest.mark.parametrize("meaning", TASKS)

@@ -294,18 +294,19 @@ def test_twice_gives_the_same() -> None:
     assert first.loss == second.loss
 
 
-def test_a_network_made_in_inference_mode_cannot_be_differentiated_and_is_told_so() -> None:
+def test_a_network_made_in_inference_mode_has_all_but_gradients() -> None:
     with torch.inference_mode():
-        module = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+        module = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2))
     before = state(module)
-    with pytest.raises(ks.MismatchError) as caught:
-        ks.gradients(module, X, Y)
-    assert str(caught.value) == (
-        "test: expected inputs that the network takes, found shape (40, 2), and it raised "
-        "RuntimeError: Inference tensors cannot be saved for backward. Please do not use Tensors "
-        "created in inference mode in computation tracked by autograd. To work around this, you "
-        "can make a clone to get a normal tensor and use it in autograd, or use "
-        "`torch.no_grad()` instead of `torch.inference_mode()`.; "
-        "check that --data and --model belong together"
-    )
+    report = ks.analyze(module, train=(X, Y))
+    assert {one.view.name: one.missing for one in report.sections if one.missing} == {
+        "curves": (
+            "needs training logs; "
+            "give a folder with files such as train_loss.txt and valid_loss.txt"
+        ),
+        "gradients": (
+            "needs trainable parameters; "
+            "all are frozen or the loss depends on none, see requires_grad"
+        ),
+    }
     assert_equal(state(module), before)

@@ -94,11 +94,18 @@ class TorchNetwork:
             If the network cannot take the first batch, or the targets do not fit the outputs.
         """
         chosen = _chosen(len(samples), self._seed)
-        trainable = {n: p for n, p in self.module.named_parameters() if p.requires_grad}
+        parameters = dict(self.module.named_parameters())
+        # What was made in inference mode can be run, and never be differentiated.
+        differentiable = not any(one.is_inference() for one in parameters.values())
+        trainable = {n: p for n, p in parameters.items() if p.requires_grad and differentiable}
         total: dict[str, Tensor | None] = dict.fromkeys(trainable)
         own = None if isinstance(self._loss, str) else self._loss
         captures, batches, start = Captures(), _Batches(), 0
-        with untouched(self.module), torch.inference_mode(False), torch.enable_grad():
+        with (
+            untouched(self.module),
+            torch.inference_mode(False),
+            torch.set_grad_enabled(differentiable),
+        ):
             for x, y in samples.batches(self.batch_size):
                 kept = chosen[(chosen >= start) & (chosen < start + len(x))] - start
                 with captures.of(self.module, kept, self._layers, samples=len(x)):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
@@ -323,7 +324,9 @@ def test_where_no_unit_can_be_off_death_is_unknown() -> None:
 # --- by the name of a layer -----------------------------------------------------------------------
 
 
-MODEL = nn.Sequential(nn.Sequential(nn.Linear(2, 4), nn.ReLU()), nn.Linear(4, 2))
+with torch.random.fork_rng([]):
+    torch.manual_seed(0)
+    MODEL = nn.Sequential(nn.Sequential(nn.Linear(2, 4), nn.ReLU()), nn.Linear(4, 2))
 
 
 @pytest.mark.parametrize("layer", ["0", "0.0", "0.1", "1"])
@@ -331,9 +334,17 @@ def test_any_submodule_is_looked_at_by_its_name(layer: str) -> None:
     inputs = noise(12, 2).astype(np.float32)
     found = ks.features(MODEL, inputs, np.arange(12) % 2, layer=layer)
     assert found.layer == layer
-    assert found.projections[0].coordinates.shape == (12, 2)
-    assert [one.layer for one in found.separations][-1] == ""
+    first = MODEL.get_submodule("0.0")(torch.tensor(inputs))
+    inside = {
+        "0.0": first,
+        "0.1": first.relu(),
+        "0": first.relu(),
+        "1": MODEL(torch.tensor(inputs)),
+    }
+    expected = project(inside[layer].detach().numpy())[0].coordinates
+    np.testing.assert_allclose(found.projections[0].coordinates, expected, atol=1e-5)
     assert layer in [one.layer for one in found.separations]
+    assert [one.layer for one in found.separations][-1] == ""
 
 
 def test_a_block_has_the_features_of_its_last_layer() -> None:
