@@ -63,6 +63,16 @@ def loud():
     return load()
 
 
+class Chatty(nn.Sequential):
+    def forward(self, x):
+        print("forward")
+        return super().forward(x)
+
+
+def chatty():
+    return Chatty(*net())
+
+
 def silent():
     return 3
 
@@ -242,11 +252,17 @@ def test_the_exit_status_says_whether_a_finding_reaches_the_level(
     assert kashika("check", run, *views, "--json", "--fail-on", "warning").exit_code == on_warning
 
 
-def test_what_the_users_code_prints_is_no_result(run: Path) -> None:
-    result = kashika("check", run, "--data", f"{run}/code.py:loud", "--json")
+@pytest.mark.parametrize(
+    ("option", "word", "printed"),
+    [("--data", "loud", "reading the data"), ("--model", "chatty", "forward")],
+)
+def test_what_the_users_code_prints_is_no_result(
+    run: Path, option: str, word: str, printed: str
+) -> None:
+    result = kashika("check", run, option, f"{run}/code.py:{word}", "--json")
     assert result.exit_code == 0
     assert json.loads(result.stdout)["schema"] == 1
-    assert result.stderr == "reading the data\n"
+    assert set(result.stderr.splitlines()) == {printed}
 
 
 # --- languages -----------------------------------------------------------------------------------

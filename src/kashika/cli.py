@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -164,6 +165,7 @@ def _analyzed(run: Path, options: Options, *, views: list[View[Any]] | None = No
     # What the user's network prints must not get between the lines of a result.
     with redirect_stdout(sys.stderr):
         loaded = load(run, options)
+        gc.freeze()  # what was imported stays; drawing makes much that is looked through again
         loaded = replace(loaded, provenance=[*loaded.provenance, ("command", command)])
         return analyze(loaded, views=_views(options) if views is None else views)
 

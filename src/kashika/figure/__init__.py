@@ -101,7 +101,7 @@ def draw(picture: Picture[M], measurement: M, *, panels: int | None = None) -> F
     rows = ceil(len(subjects) / columns)
     width, height = (4.8, 3.3) if columns == 1 else (3.2 * columns, 2.3 * rows)
     with _lettering():
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure((width, height), layout="constrained" if columns < 3 else None)
         axes = figure.subplots(rows, columns, squeeze=False).flat
         for one in axes:
             one.set_axis_off()
@@ -109,11 +109,7 @@ def draw(picture: Picture[M], measurement: M, *, panels: int | None = None) -> F
             one.set_axis_on()
             picture.draw(subject, one)
             _plain_powers(one)
-        # Laid out once, here: a figure that keeps its engine is drawn twice when it is saved.
-        engine = figure.get_layout_engine()
-        if engine is not None:
-            engine.execute(figure)
-        figure.set_layout_engine("none")
+        _lay_out(figure, rows)
     return figure
 
 
@@ -221,6 +217,22 @@ def _lettering() -> Generator[None]:
     with mpl.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
+
+
+def _lay_out(figure: Figure, rows: int) -> None:
+    """Give the axes their places, once: one that keeps its engine is drawn twice when saved."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+        return
+    # Small multiples need no more room than this, and measuring it takes longer than drawing.
+    width, height = figure.get_size_inches()
+    wide, high = (width - 1.75) / 3, (height - 0.75 - 0.75 * (rows - 1)) / rows
+    figure.subplots_adjust(
+        left=0.5 / width, right=1 - 0.15 / width, wspace=0.55 / wide,
+        bottom=0.35 / height, top=1 - 0.4 / height, hspace=0.75 / high,
+    )  # fmt: skip
 
 
 def _plain_powers(axes: Axes) -> None:
