@@ -32,7 +32,8 @@ BELOW = {
     "run": "observation",
     "proportion": "",
     "palette": "",
-    "view": "run proportion palette",
+    "projection": "distribution palette",
+    "view": "run proportion projection",
     "table": "view",
     "figure": "table",  # below the views, since a measurement shows itself
     "views": "figure",

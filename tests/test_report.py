@@ -18,6 +18,7 @@ from toy import Toy, two_clouds
 import kashika as ks
 from kashika import report as reports
 from kashika.cli import main
+from kashika.load.named import parse
 from kashika.run import Observations
 from kashika.texts import Sentence
 from kashika.views import BUILTIN
@@ -74,9 +75,7 @@ def logs(tmp_path: Path) -> Path:
 
 def view_of(file: Path) -> ks.View[Any]:
     """Take a view out of a user's file, as the command line does."""
-    namespace: dict[str, Any] = {"__name__": "mine"}
-    exec(compile(file.read_text(encoding="utf-8"), file, "exec"), namespace)
-    view = namespace["LENGTH"]
+    view = parse(f"{file}:LENGTH", option="--view").load()
     assert isinstance(view, ks.View)
     return view
 

@@ -18,10 +18,11 @@ import pytest
 
 from kashika import cli, texts
 from kashika.errors import KashikaError, LoadError, MismatchError, Missing, need, one_line
+from kashika.projection import Projection
 from kashika.run import SPLITS, Series
 from kashika.texts import LANGUAGES, Sentence, has, language, speaking, text
 from kashika.view import Level
-from kashika.views import BUILTIN, features
+from kashika.views import BUILTIN
 
 SOURCE = Path(texts.__file__).parents[1]
 Rule = Callable[[Any], Any]
@@ -167,7 +168,7 @@ NEEDED = {
 HOLES = {
     "split": SPLITS,
     "unit": get_args(get_type_hints(Series)["unit"]),
-    "method": get_args(get_type_hints(features.Projection)["method"]),
+    "method": get_args(get_type_hints(Projection)["method"]),
     "level": [str(level) for level in Level],
 }
 """What may stand in the hole of an f-string, by the last name in it."""

@@ -17,6 +17,7 @@ import kashika as ks
 from kashika.distribution import Array, Distribution, FloatArray, IntArray
 from kashika.observation import Layer, Observation
 from kashika.palette import class_colour
+from kashika.projection import project
 from kashika.task import Task
 from kashika.views.features import (
     FEW,
@@ -28,7 +29,6 @@ from kashika.views.features import (
     draw_projection,
     layers,
     measure,
-    project,
     projections,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +12,10 @@ from kashika import figure, table
 from kashika.distribution import Array, FloatArray, IntArray
 from kashika.errors import LoadError, need
 from kashika.observation import Observation
-from kashika.palette import INK, RINGS, class_colour, class_marker
+from kashika.palette import INK, class_colour, class_marker
+from kashika.projection import NEIGHBOURS, Projection, narrow, project
 from kashika.run import Run, Split
-from kashika.texts import Sentence, text
+from kashika.texts import text
 from kashika.view import Evidence, Finding, Level, Picture, Row, Table, View
 
 if TYPE_CHECKING:
@@ -24,11 +25,8 @@ if TYPE_CHECKING:
 FEW = 30
 """On fewer samples a unit that is never active may be a healthy one."""
 
-_REDUCED = 50  # dimensions that wide features are brought to first, as in t-SNE's own paper
 RELU_LIKE = ("ReLU", "ReLU6")
 """Types of layers whose units are exactly zero while they are not active."""
-
-_NEIGHBOURS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,55 +55,6 @@ class Separation:
     purity: float
     dead: int | None
     samples: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Projection:
-    """The features of one layer in two dimensions, with a figure for how faithful that is.
-
-    Attributes
-    ----------
-    method : "plain" where there are at most two features, else "pca" or "tsne"
-    coordinates : (rows, 2), or (rows, 1) for a single feature
-    targets : (rows,) class, or value of a regression
-    wrong : (rows,) bool, misclassified; all False for a regression
-    classifies : whether the targets are classes
-    trustworthiness : 0 to 1, whether neighbours in the picture are neighbours in the layer
-    explained : share of the variance that the two axes of a PCA carry; else NaN
-    perplexity : of t-SNE; else NaN
-    refused : why there are no coordinates
-
-    References
-    ----------
-    Venna and Kaski, "Neighborhood preservation in nonlinear projection methods", ICANN 2001;
-    van der Maaten and Hinton, "Visualizing data using t-SNE", JMLR 9, 2008.
-    """
-
-    method: Literal["plain", "pca", "tsne"]
-    coordinates: FloatArray
-    targets: Array
-    wrong: Array
-    classifies: bool = True
-    trustworthiness: float = np.nan
-    explained: float = np.nan
-    perplexity: float = np.nan
-    refused: Sentence | None = None
-
-    @property
-    def places(self) -> tuple[FloatArray, Array]:
-        """(rows,) and (rows,) where the samples are drawn: a single feature against the target."""
-        single = self.coordinates.shape[1] == 1
-        return self.coordinates[:, 0], self.targets if single else self.coordinates[:, 1]
-
-    @property
-    def ringed(self) -> Array:
-        """(rows,) bool, the misclassified ones; none where rings would hide the points."""
-        return np.asarray(self.wrong & (self.wrong.sum() <= RINGS))
-
-    @property
-    def classes(self) -> list[int]:
-        """The classes that occur."""
-        return [int(k) for k in np.unique(self.targets)]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -194,33 +143,6 @@ def measure(
         rows=int(finite.sum()),
         dropped=int((~finite).sum()),
     )
-
-
-def project(features: FloatArray, *, seed: int = 0) -> tuple[Projection, ...]:
-    """Bring features into two dimensions: as they are, else by PCA and by t-SNE.
-
-    Parameters
-    ----------
-    features : (rows, units), all finite
-
-    Returns
-    -------
-    Projections without labels; one that cannot be made says why.
-    """
-    features = np.asarray(features, dtype=np.float64)
-    rows, units = features.shape
-    nothing = np.zeros(rows, dtype=int)
-    one = Projection(
-        "pca" if units > 2 else "plain", np.empty((0, 2)), nothing, nothing.astype(bool)
-    )
-    if rows < 3:
-        return (replace(one, refused=Sentence("features.few_rows", rows=rows)),)
-    if not np.ptp(features, axis=0).any():
-        return (replace(one, refused=Sentence("features.identical", rows=rows)),)
-    if units <= 2:
-        return (replace(one, coordinates=features, trustworthiness=1.0),)
-    narrow = _narrow(features, seed)
-    return _pca(narrow, one), _tsne(narrow, replace(one, method="tsne"), seed)
 
 
 # --- rules -------------------------------------------------------------------------------------
@@ -370,25 +292,15 @@ def _wrong(seen: Observation) -> Array:
 def _separate(features: FloatArray, labels: IntArray, seed: int) -> tuple[float, float]:
     """Return silhouette and purity; NaN where they are not defined."""
     finite = np.isfinite(features).all(axis=1)
-    x, y = _narrow(features[finite].astype(np.float64), seed), labels[finite]
+    x, y = narrow(features[finite].astype(np.float64), seed=seed), labels[finite]
     if not 2 <= len(np.unique(y)) < len(y):
         return np.nan, np.nan
     from sklearn.metrics import silhouette_score
     from sklearn.neighbors import NearestNeighbors
 
-    k = min(_NEIGHBOURS, len(x) - 1)
+    k = min(NEIGHBOURS, len(x) - 1)
     neighbours = NearestNeighbors(n_neighbors=k).fit(x).kneighbors(return_distance=False)
     return float(silhouette_score(x, y)), float(np.mean(y[neighbours] == y[:, None]))
-
-
-def _narrow(features: FloatArray, seed: int) -> FloatArray:
-    """Bring very wide features to 50 dimensions by PCA, which keeps the large distances."""
-    if features.shape[1] <= 5 * _REDUCED or len(features) <= _REDUCED:
-        return features
-    from sklearn.decomposition import PCA
-
-    made = PCA(n_components=_REDUCED, svd_solver="randomized", random_state=seed)
-    return np.asarray(made.fit_transform(features))
 
 
 def _dead(observations: Mapping[Split, Observation], name: str) -> tuple[int | None, int]:
@@ -403,38 +315,6 @@ def _dead(observations: Mapping[Split, Observation], name: str) -> tuple[int | N
     if not found:
         return None, samples
     return int((np.sum([one.active for one in found], axis=0) == 0).sum()), samples
-
-
-def _pca(features: FloatArray, one: Projection) -> Projection:
-    from sklearn.decomposition import PCA
-
-    # The exact solver needs no seed; the sign that it leaves open is fixed by scikit-learn.
-    fitted = PCA(n_components=2, svd_solver="full").fit(features)
-    explained = float(fitted.explained_variance_ratio_.sum())
-    return _rated(
-        features, replace(one, coordinates=fitted.transform(features), explained=explained)
-    )
-
-
-def _tsne(features: FloatArray, one: Projection, seed: int) -> Projection:
-    if len(features) < _NEIGHBOURS:
-        return replace(one, refused=Sentence("features.few_for_tsne", rows=len(features)))
-    from openTSNE import TSNE
-
-    perplexity = min(30.0, (len(features) - 1) / 3)
-    made = TSNE(perplexity=perplexity, random_state=seed, n_jobs=1).fit(features)
-    coordinates = np.asarray(made, dtype=np.float64)
-    if not np.isfinite(coordinates).all():
-        return replace(one, refused=Sentence("features.tsne_failed"))
-    return _rated(features, replace(one, coordinates=coordinates, perplexity=perplexity))
-
-
-def _rated(features: FloatArray, projection: Projection) -> Projection:
-    from sklearn.manifold import trustworthiness
-
-    k = min(_NEIGHBOURS, (len(features) - 1) // 2)
-    rate = trustworthiness(features, projection.coordinates, n_neighbors=k)
-    return replace(projection, trustworthiness=float(rate))
 
 
 def _name_axes(projection: Projection, axes: Axes) -> None:
