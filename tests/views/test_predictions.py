@@ -252,7 +252,7 @@ def test_a_rare_class_that_is_never_answered_makes_a_constant_network() -> None:
     assert finding.level is Level.PROBLEM
     found = {one.quantity: one for one in finding.evidence}
     assert found["variety"].value == 0.0
-    assert (found["of_most"].value, found["of_most"].where) == (1.0, "0")
+    assert (found["of_most"].value, found["of_most"].where) == (1.0, "class 0")
 
 
 def test_the_variety_of_answers_is_their_entropy_over_that_of_the_classes() -> None:

@@ -178,7 +178,8 @@ def constant(predictions: Predictions, *, share: float = 0.05) -> Finding:
         answers = confusion.sum(axis=0)
         variety, needed = _entropy(answers), _entropy(confusion.sum(axis=1))
         share_of_most = float(answers.max() / max(answers.sum(), 1))
-        evidence = (Evidence("of_most", share_of_most, where=str(int(np.argmax(answers)))),)
+        most = f"class {int(np.argmax(answers))}"
+        evidence = (Evidence("of_most", share_of_most, where=most),)
     else:
         variety, needed = float(np.std(predictions.predicted)), float(np.std(predictions.true))
     if not needed > 0 or not np.isfinite(variety):
