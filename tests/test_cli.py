@@ -128,6 +128,14 @@ def write(
     return directory
 
 
+FALLS = np.linspace(1.0, 0.9, 60)
+
+
+def rising_late(by: float) -> FloatArray:
+    """Return a loss that covers so small a range that a rise by a quarter is of consequence."""
+    return np.where(np.arange(60) < 30, FALLS, 0.95 * (1 + by))
+
+
 def rising(by: float) -> FloatArray:
     """Return a loss that rises by this share of its least value once it has fallen."""
     return np.where(np.arange(60) < 25, LOSS, LOSS[-1] * (1 + by * np.linspace(0.2, 1, 60)))
@@ -137,6 +145,7 @@ RUNS: dict[str, Callable[[Path], Path]] = {
     "healthy": write,
     "overfitting": lambda path: write(path, valid=rising(20.0)),
     "constant": lambda path: write(path, train=LEVEL, valid=LEVEL, state=CONSTANT),
+    "several": lambda path: write(path, train=FALLS, valid=rising_late(0.25), state=CONSTANT),
     "logs-alone": lambda path: bare(write(path)),
 }
 
@@ -192,7 +201,7 @@ def test_the_golden_text_is_printed(tmp_path: Path, name: str, lang: str) -> Non
     run = RUNS[name](tmp_path / name)
     result = kashika("check", run, "--lang", lang)
     assert result.stderr == ""
-    assert result.exit_code == int(name in ("overfitting", "constant"))
+    assert result.exit_code == int(name in ("overfitting", "constant", "several"))
     assert str(tmp_path) not in result.stdout
     golden = GOLDEN / f"check-{name}.{lang}.txt"
     if os.environ.get("KASHIKA_GOLDEN") == "write":
@@ -239,10 +248,7 @@ def test_json_knows_no_number_that_is_not_finite(tmp_path: Path) -> None:
 def test_the_exit_status_says_whether_a_finding_reaches_the_level(
     tmp_path: Path, rise: float, level: str, on_problem: int, on_warning: int
 ) -> None:
-    # The loss covers so small a range that a rise by a quarter is of consequence.
-    falls = np.linspace(1.0, 0.9, 60)
-    valid = np.where(np.arange(60) < 30, falls, 0.95 * (1 + rise))
-    run = write(tmp_path / "run", train=falls, valid=valid)
+    run = write(tmp_path / "run", train=FALLS, valid=rising_late(rise))
     findings = {f["rule"]: f["level"] for f in found(run, "--view", "curves")["findings"]}
     assert findings["curves.overfitting"] == level
     views = ("--view", "curves")

@@ -199,6 +199,27 @@ def tensors(directory: Path, split: str) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.tensor(inputs, dtype=torch.float32), torch.tensor(classes)
 
 
+def test_every_step_is_that_of_the_seeds_recipe(healthy: Path) -> None:
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        layers = [nn.Linear(2, 32), nn.Linear(32, 32), nn.Linear(32, 2)]
+    module = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
+    inputs, classes = tensors(healthy, "train")
+    logged = np.loadtxt(healthy / "output" / "train_loss.txt")
+    for epoch in range(3):
+        losses = []
+        for x, y in zip(
+            torch.split(inputs, 32), torch.split(classes, 32), strict=True
+        ):  # in their order
+            loss = F.cross_entropy(module(x), y)
+            gradients = torch.autograd.grad(loss, [*module.parameters()])
+            with torch.no_grad():
+                for parameter, gradient in zip(module.parameters(), gradients, strict=True):
+                    parameter.sub_(0.1 * gradient)
+            losses.append(loss.item())
+        assert logged[epoch] == pytest.approx(np.mean(losses), rel=1e-4)
+
+
 def test_the_weights_and_gradients_are_those_of_the_seed(directory: Path) -> None:
     module = network(directory)
     inputs, classes = tensors(directory, "test")
