@@ -822,3 +822,12 @@ def test_a_layer_that_nothing_switches_on_is_found_dead_and_its_neighbour_is_not
         "dead_share": 1.0, "dead": 4, "units": 4, "samples": 30
     }  # fmt: skip
     assert finding.evidence[0].where == "1"
+
+
+def test_a_class_of_the_users_starts_as_he_wrote_it_unless_it_extends_one_of_torchs() -> None:
+    own = type("Linear", (nn.Module,), {"__module__": "mine"})()
+    own.weight = nn.Parameter(torch.zeros(4, 3))
+    extended = type("Mine", (nn.Linear,), {"__module__": "mine"})(3, 4)
+    (one,) = TorchNetwork(own).parameters()
+    assert one.initial is None
+    assert all(one.initial is not None for one in TorchNetwork(extended).parameters())

@@ -273,8 +273,9 @@ def _unwrapped(module: nn.Module) -> nn.Module:
 
 
 def _kinds(module: nn.Module) -> Iterator[str]:
-    """Give the names of a module's class and of the classes that it extends."""
-    return (kind.__name__ for kind in type(module).__mro__)
+    """Give the names of torch's classes that a module is or extends, the nearest first."""
+    # A class of the user's that is called Linear starts as he wrote it.
+    return (k.__name__ for k in type(module).__mro__ if k.__module__.startswith("torch."))
 
 
 def _main(output: object) -> Tensor:
