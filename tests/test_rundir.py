@@ -393,3 +393,12 @@ def test_what_is_left_out_of_a_checkpoint_is_noted(run: Path) -> None:
     (note,) = map(str, load(run, Options()).notes)
     assert note.startswith(f"{checkpoint}: ")
     assert note.endswith(": phase")
+
+
+def test_what_has_no_effect_without_a_network_is_noted_even_beside_logs_alone(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "train_loss.txt").write_text("0.5\n", encoding="utf-8")
+    notes = load(tmp_path, Options(data="mine.py:load")).notes
+    with speaking("en"):
+        assert list(map(str, notes)) == ["--data had no effect, since there is no --model"]

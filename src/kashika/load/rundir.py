@@ -99,6 +99,9 @@ def load(directory: Path, options: Options) -> Run:
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         notes = [*notes, Sentence("notes.several_checkpoints", found=names)]
+    unused = [f"--{name}" for name in ("data", "loss", "layer") if getattr(options, name)]
+    if options.model is None and unused:
+        notes = [*notes, Sentence("notes.unused", options=", ".join(unused))]
     run = Run(directory.resolve().name, history=history, layer=options.layer, notes=notes)
     read = [path for path in sorted(logs.iterdir()) if is_log(path)] if logs else []
     if len(found) == 1:
@@ -133,9 +136,6 @@ def _with_network(run: Run, path: Path, options: Options) -> Run:
     notes = list(run.notes)
     if skipped := checkpoints.left_out(state):
         notes.append(Sentence("notes.skipped", path=path, names=", ".join(skipped)))
-    unused = [f"--{name}" for name in ("data", "loss", "layer") if getattr(options, name)]
-    if options.model is None and unused:
-        notes.append(Sentence("notes.unused", options=", ".join(unused)))
     run = replace(run, checkpoint=checkpoints.checkpoint_of(path, state), notes=notes)
     if options.model is None:
         return run
