@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kashika.errors import LoadError
 from kashika.load.logs import is_log, read_directory
 from kashika.load.logs.text import read
-from kashika.run import series_name
+from kashika.naming import series_name
 from kashika.texts import speaking
 
 

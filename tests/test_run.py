@@ -13,9 +13,11 @@ import torch
 
 from kashika.distribution import Array, FloatArray
 from kashika.errors import MismatchError
+from kashika.history import History, Series
+from kashika.naming import split_of
 from kashika.observation import Observation
 from kashika.parameters import Parameter
-from kashika.run import Arrays, History, Observations, Run, Samples, Series, as_array, split_of
+from kashika.run import Arrays, Observations, Run, Samples, as_array
 from kashika.task import Task, infer_task
 from kashika.texts import Sentence, speaking
 

@@ -18,8 +18,9 @@ import pytest
 
 from kashika import cli, texts
 from kashika.errors import KashikaError, LoadError, MismatchError, Missing, need, one_line
+from kashika.history import Series
+from kashika.naming import SPLITS
 from kashika.projection import Projection
-from kashika.run import SPLITS, Series
 from kashika.texts import LANGUAGES, Sentence, has, language, speaking, text
 from kashika.view import Level
 from kashika.views import BUILTIN
@@ -141,7 +142,7 @@ def columns() -> frozenset[str]:
 
 
 def named_columns(node: ast.AST) -> set[str]:
-    """Return the keys in {"rms": …} and in row["rms"] = …, and both units in {series.unit: …}."""
+    """Return the keys in {"rms": …} and in row["rms"] = …, and every unit in {series.unit: …}."""
     keys = node.keys if isinstance(node, ast.Dict) else []
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
         keys = [node.slice]
@@ -305,7 +306,7 @@ def test_a_rule_asks_only_for_numbers_that_are_its_evidence(rule: str) -> None:
     [
         ("'errors.named'", {"errors.named"}),
         ("f'labels.{split}'", {"labels.train", "labels.valid", "labels.test"}),
-        ("f'labels.{one.unit}'", {"labels.epoch", "labels.step"}),
+        ("f'labels.{one.unit}'", {"labels.epoch", "labels.step", "labels.row"}),
         ("f'features.title_{p.method}'", {f"features.title_{m}" for m in ("plain", "pca", "tsne")}),
         ("f'missing.{key}'", {f"missing.{name}" for name in NEEDED}),
         ("'os.path'", set()),

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kashika.distribution import Array, Distribution, FloatArray
+from kashika.naming import SPLITS
 from kashika.observation import Layer, Observation
 from kashika.parameters import Initial, Parameter
-from kashika.run import SPLITS, Arrays, Samples
+from kashika.run import Arrays, Samples
 from kashika.task import Task, infer_task
 
 

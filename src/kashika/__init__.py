@@ -2,10 +2,11 @@
 
 from kashika.distribution import Distribution
 from kashika.errors import KashikaError, LoadError, MismatchError, Missing
+from kashika.history import History, Series
 from kashika.notebook import analyze, boundary, curves, features, gradients, predictions, weights
 from kashika.observation import Observation
 from kashika.report import Report
-from kashika.run import Arrays, Checkpoint, History, Network, Run, Samples, Series
+from kashika.run import Arrays, Checkpoint, Network, Run, Samples
 from kashika.texts import speaking
 from kashika.view import Evidence, Finding, Level, Picture, Section, Table, View
 

@@ -16,8 +16,10 @@ import numpy.typing as npt
 
 from kashika import report
 from kashika.distribution import FloatArray
+from kashika.history import History
 from kashika.load.rundir import load_history, samples_of, versions
-from kashika.run import History, Network, Observations, Run, Split
+from kashika.naming import Split
+from kashika.run import Network, Observations, Run
 from kashika.view import View
 from kashika.views import boundary as _boundary
 from kashika.views import curves as _curves

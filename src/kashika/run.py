@@ -7,116 +7,18 @@ from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from kashika.distribution import Array, FloatArray, IntArray
+from kashika.distribution import Array, FloatArray
 from kashika.errors import MismatchError
+from kashika.history import History
+from kashika.naming import SPLITS, Split
 from kashika.observation import Observation
 from kashika.parameters import Parameter
 from kashika.task import Task
 from kashika.texts import Sentence
-
-Split = Literal["train", "valid", "test"]
-SPLITS: tuple[Split, ...] = ("train", "valid", "test")
-
-_ALIASES: dict[str, Split] = {
-    "train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test",
-}  # fmt: skip
-
-
-def split_of(name: str) -> Split | None:
-    """Return the split that a name stands for: "val" is valid; None if it is no split."""
-    return _ALIASES.get(name.lower())
-
-
-def series_name(name: str) -> str | None:
-    """Return "{split}_{metric}" for a name such as "val_accuracy"; None if it is none of a log."""
-    word, _, metric = name.lower().partition("_")
-    split = split_of(word)
-    return f"{split}_{'acc' if metric == 'accuracy' else metric}" if split and metric else None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Series:
-    """One logged quantity.
-
-    Attributes
-    ----------
-    x : (points,) int, the epoch or step of each value
-    y : (points,) float, what was logged; NaN and Inf stay in it
-    unit : what x counts, "epoch" or "step"
-    """
-
-    x: IntArray
-    y: FloatArray
-    unit: Literal["epoch", "step"] = "epoch"
-
-    @property
-    def thinned(self) -> Series:
-        """At most 4,000 points that look the same: the least and the greatest of every stretch."""
-        step = -(-self.y.size // 2_000)
-        if step <= 2:
-            return self
-        starts = range(0, self.y.size, step)
-        parts = [np.nan_to_num(self.y[start : start + step]) for start in starts]
-        ends = [
-            {start + int(p.argmin()), start + int(p.argmax())}
-            for start, p in zip(starts, parts, strict=True)
-        ]
-        keep = sorted({0, self.y.size - 1}.union(*ends))
-        return Series(self.x[keep], self.y[keep], self.unit)
-
-    @property
-    def finite(self) -> Series:
-        """The part of it that can be drawn and judged."""
-        keep = np.isfinite(self.y)
-        return Series(self.x[keep], self.y[keep], self.unit)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class History:
-    """What was logged during training.
-
-    Attributes
-    ----------
-    series : {"{split}_{metric}": series}, the split one of train, valid, test
-    """
-
-    series: Mapping[str, Series]
-
-    @classmethod
-    def of(cls, values: Mapping[str, npt.ArrayLike]) -> History:
-        """Take one value for each epoch, from the first epoch on: {"train_loss": [0.7, …]}.
-
-        Raises
-        ------
-        ValueError
-            If a name does not begin with a split, or a series is not a list of numbers.
-        """
-        series = {}
-        for name, value in values.items():
-            y = np.atleast_1d(np.asarray(value, dtype=np.float64))
-            known = series_name(name)
-            if y.ndim != 1 or known is None:
-                raise ValueError(
-                    f"history[{name!r}]: expected {{split}}_{{metric}}, the split one of {SPLITS}, "
-                    f"and a list of numbers; found an array of shape {y.shape}"
-                )
-            series[known] = Series(np.arange(1, y.size + 1), y)
-        return cls(series)
-
-    def metric(self, metric: str) -> dict[Split, Series]:
-        """Return the series of one metric by split, in the order train, valid, test."""
-        named = {split: self.series.get(f"{split}_{metric}") for split in SPLITS}
-        return {split: series for split, series in named.items() if series is not None}
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """Names of what was logged, without the split, each once."""
-        return tuple(dict.fromkeys(name.partition("_")[2] for name in self.series))
 
 
 class Samples(Protocol):

@@ -17,8 +17,8 @@ from torch import nn
 
 import kashika as ks
 from kashika.distribution import Array, FloatArray
+from kashika.naming import Split
 from kashika.palette import class_colour
-from kashika.run import Split
 from kashika.task import Task
 from kashika.views.boundary import (
     RESOLUTION,

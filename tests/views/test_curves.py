@@ -457,7 +457,7 @@ def test_each_of_three_real_columns_has_learned(column: int) -> None:
 @pytest.mark.parametrize("name", ["single_value_loss.txt", "single_value_no_newline.txt"])
 def test_a_real_single_value_is_a_series_of_one(name: str) -> None:
     found = curves(np.loadtxt(real(name)))
-    assert found.loss["train"].y.size == 1
+    assert found.loss.series["train"].y.size == 1
     assert set(verdicts(found).values()) == {Level.OK, Level.UNKNOWN}
 
 
@@ -481,10 +481,61 @@ def test_the_gap_is_taken_where_both_were_logged() -> None:
     np.testing.assert_array_equal(gap.y, [1.0, 2.0])
 
 
-def test_steps_and_epochs_have_no_gap() -> None:
-    train = Series(np.arange(10), np.arange(10.0), "step")
-    valid = Series(np.arange(10), np.arange(10.0), "epoch")
-    assert measure(History({"train_loss": train, "valid_loss": valid})).gap is None
+@pytest.mark.parametrize("first", [0, 1])
+def test_epochs_are_spread_over_the_steps_whether_they_begin_at_0_or_1(first: int) -> None:
+    train = Series(np.arange(1, 101), np.arange(100.0, 0, -1), "step")
+    valid = Series(np.arange(first, first + 4), np.array([80.0, 60.0, 40.0, 5.0]), "epoch")
+    found = measure(History({"train_loss": train, "valid_loss": valid}))
+    np.testing.assert_allclose(found.loss.series["valid"].x, [25, 50, 75, 100])
+    assert found.loss.series["valid"].unit == "step"
+    assert found.gap is not None
+    np.testing.assert_allclose(found.gap.y, [4.0, 9.0, 14.0, 4.0])  # train is 101 - step
+    assert found.best == 100
+
+
+def test_the_last_run_of_a_log_is_judged_and_the_earlier_ones_are_drawn() -> None:
+    x = np.r_[1:6, 1:5]
+    train = Series(x, np.r_[9.0, 8, 7, 6, 5, 4, 3, 2, 1])
+    found = measure(History({"train_loss": train}))
+    np.testing.assert_array_equal(found.loss.series["train"].y, [4, 3, 2, 1])
+    earlier, judged = drawn(draw_loss, found).get_lines()[:2]
+    np.testing.assert_array_equal(np.asarray(earlier.get_ydata()), [9, 8, 7, 6, 5])
+    np.testing.assert_array_equal(np.asarray(judged.get_ydata()), [4, 3, 2, 1])
+
+
+def test_a_value_after_the_end_of_training_is_not_the_best_and_is_drawn_apart() -> None:
+    x = np.array([1718, 3437, 5156, 6875, 8594, 8595])  # validate() was called once more
+    valid = Series(x, np.array([0.0711, 0.0459, 0.0443, 0.0467, 0.0392, 0.0142]), "step")
+    found = measure(History({"valid_loss": valid}))
+    assert found.best == 8594
+    late, line = drawn(draw_loss, found).get_lines()[:2]
+    assert np.asarray(late.get_data()).ravel().tolist() == [8595, 0.0142]
+    assert np.asarray(line.get_xdata())[-1] == 8594
+
+
+def test_several_values_at_one_step_are_their_mean_within_their_range() -> None:
+    valid = Series(np.repeat([1, 2], 3), np.array([1.0, 2, 6, 0, 1, 2]), "step")
+    found = measure(History({"valid_loss": valid}))
+    np.testing.assert_array_equal(found.loss.series["valid"].y, [3, 1])
+    (band,) = drawn(draw_loss, found).collections
+    heights = np.asarray(band.get_paths()[0].vertices)[:, 1]
+    assert (heights.min(), heights.max()) == (0, 6)
+
+
+def test_every_valid_loss_of_several_is_drawn_beside_the_one_train_loss() -> None:
+    one = Series(np.arange(4), np.arange(4.0), "step")
+    names = ("train_loss", "valid_g0_loss", "valid_g1_loss")
+    found = measure(History(dict.fromkeys(names, one)))
+    panels = {one.metric: one for one in (found.loss, *found.others)}
+    assert set(panels["g0_loss"].series) == set(panels["g1_loss"].series) == {"train", "valid"}
+    assert found.loss is panels["g0_loss"]
+
+
+def test_an_accuracy_in_percent_is_drawn_and_judged_as_a_share() -> None:
+    percent = Series(np.arange(2), np.array([50.0, 93.75]), percent=True)
+    found = measure(History({"valid_acc": percent}), samples={"valid": 100})
+    np.testing.assert_array_equal(found.accuracy.series["valid"].y, [0.5, 0.9375])
+    assert np.isfinite(found.band["valid"]).all()
 
 
 def test_the_band_of_an_accuracy_is_that_of_its_number_of_samples() -> None:
@@ -589,4 +640,6 @@ def test_a_picture_is_there_where_its_series_are() -> None:
     assert there(curves([-1.0, -2])) == ["loss"]  # nothing that a logarithmic axis could show
     assert there(curves([1.0, 2], [1.0, 2])) == ["loss", "loss_log", "gap"]
     assert there(curves(train_acc=[0.5, 0.6])) == ["accuracy"]
+    assert there(curves(train_f1=[0.5, 0.6])) == ["metrics"]
+    assert there(curves([np.nan, np.nan], train_f1=[np.nan])) == []
     assert there(measure(History({}))) == []

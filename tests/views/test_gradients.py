@@ -12,7 +12,7 @@ from torch import nn
 
 import kashika as ks
 from kashika.distribution import Distribution, FloatArray
-from kashika.run import Split
+from kashika.naming import Split
 from kashika.views.gradients import (
     VIEW,
     Gradient,

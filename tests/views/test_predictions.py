@@ -12,8 +12,8 @@ from sklearn.metrics import confusion_matrix, root_mean_squared_error
 
 from kashika import History, Level, Observation, speaking
 from kashika.distribution import Array, FloatArray
+from kashika.naming import Split
 from kashika.proportion import interval
-from kashika.run import Split
 from kashika.task import Task
 from kashika.views.predictions import (
     VIEW,

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from kashika.errors import LoadError, MismatchError
+from kashika.history import History
 from kashika.load.logs import is_log, read_directory
 from kashika.load.named import Named, parse
-from kashika.run import Arrays, History, Observations, Run, Samples, Split, split_of
+from kashika.naming import Split, split_of
+from kashika.run import Arrays, Observations, Run, Samples
 from kashika.texts import Sentence
 
 CONFIG = "kashika.toml"

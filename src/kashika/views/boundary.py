@@ -11,9 +11,10 @@ import numpy as np
 from kashika import figure, table
 from kashika.distribution import Array, FloatArray, IntArray
 from kashika.errors import Missing, need
+from kashika.naming import SPLITS, Split
 from kashika.observation import Observation
 from kashika.palette import BLACK, RINGS, class_colour, class_marker
-from kashika.run import SPLITS, Network, Run, Split
+from kashika.run import Network, Run
 from kashika.task import Task
 from kashika.texts import text
 from kashika.view import Picture, Row, Table, View

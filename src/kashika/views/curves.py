@@ -12,16 +12,46 @@ from numpy.lib.stride_tricks import sliding_window_view
 from kashika import figure, table
 from kashika.distribution import FloatArray
 from kashika.errors import KashikaError, need
+from kashika.history import History, Series, on_one_axis
+from kashika.naming import Split
 from kashika.observation import Observation
 from kashika.palette import SPLIT_COLOUR, SPLIT_LINE, SPLIT_MARKER
 from kashika.proportion import interval
-from kashika.run import History, Run, Series, Split
+from kashika.run import Run
 from kashika.texts import text
 from kashika.view import Evidence, Finding, Level, Picture, Row, Table, View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """One metric of all splits, on one axis.
+
+    Attributes
+    ----------
+    metric : "loss"
+    logged : {split: series} all that was logged, earlier runs in the same log among it
+    series : {split: series} the last run during training, one value for each x, shares of one
+    """
+
+    metric: str
+    logged: Mapping[Split, Series]
+    series: Mapping[Split, Series]
+
+    @property
+    def best(self) -> int | None:
+        """The x of the best valid value, else of the best train value; None if not known."""
+        judged = next((self.series[s].finite for s in ("valid", "train") if s in self.series), None)
+        place = None if judged is None else _best(self.metric, judged.y)
+        return None if judged is None or place is None else int(judged.x[place])
+
+    @property
+    def drawable(self) -> bool:
+        """Whether anything finite was logged."""
+        return any(np.isfinite(one.y).any() for one in self.logged.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -31,22 +61,27 @@ class Curves:
     Attributes
     ----------
     history : all series
-    loss, accuracy : {split: series}, in the order train, valid, test
+    loss, accuracy : the panels that are judged; without series where none was logged
+    others : one panel for each other metric
     band : {split: (2, points)} 95 % interval of the accuracy, where the number of samples is known
     gap : valid loss minus train loss where both were logged, or None
-    best : x of the least valid loss, else of the least train loss; None without a finite loss
     train_loss, chance_loss : mean loss on the training samples, recomputed, of the network and of
         a constant answer; NaN if not known
     """
 
     history: History
-    loss: Mapping[Split, Series]
-    accuracy: Mapping[Split, Series]
+    loss: Panel
+    accuracy: Panel
+    others: tuple[Panel, ...] = ()
     band: Mapping[Split, FloatArray] = field(default_factory=dict)
     gap: Series | None = None
-    best: int | None = None
     train_loss: float = np.nan
     chance_loss: float = np.nan
+
+    @property
+    def best(self) -> int | None:
+        """The x of the least valid loss, else of the least train loss; None without a loss."""
+        return self.loss.best
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the loss into `ax`, or into a new figure."""
@@ -78,12 +113,13 @@ def measure(
     train_loss, chance_loss : mean loss on the training samples, recomputed, of the network and of
         a constant answer
     """
-    loss, accuracy = history.metric("loss"), history.metric("acc")
+    panels = {metric: _panel(history, metric) for metric in history.metrics}
+    loss, accuracy = _main_loss(panels), panels.get("acc", Panel("acc", {}, {}))
     counts = samples or {}
-    band = {s: _band(accuracy[s], counts[s]) for s in accuracy if s in counts}
-    judged = next((loss[s].finite for s in ("valid", "train") if s in loss), None)
-    best = None if judged is None or not judged.x.size else int(judged.x[np.argmin(judged.y)])
-    return Curves(history, loss, accuracy, band, _gap(loss), best, train_loss, chance_loss)
+    band = {s: _band(one, counts[s]) for s, one in accuracy.series.items() if s in counts}
+    others = tuple(one for one in panels.values() if one not in (loss, accuracy) and one.drawable)
+    gap = _gap(loss.series)
+    return Curves(history, loss, accuracy, others, band, gap, train_loss, chance_loss)
 
 
 # --- rules -------------------------------------------------------------------------------------
@@ -129,8 +165,11 @@ def overfitting(
     Prechelt, "Early stopping - but when?", 1998: generalisation loss GL with a strip.
     """
     rule = "curves.overfitting"
-    train, valid = (curves.loss[s].finite if s in curves.loss else None for s in ("train", "valid"))
-    if train is None or valid is None or min(train.y.size, valid.y.size) < 4:
+    train, valid = (curves.loss.series.get(s) for s in ("train", "valid"))
+    if train is None or valid is None:
+        return Finding(rule, Level.UNKNOWN)
+    train, valid, where = train.finite, valid.finite, f"valid_{curves.loss.metric}"
+    if min(train.y.size, valid.y.size) < 4:
         return Finding(rule, Level.UNKNOWN)
     train_level, valid_level = _levels(train.y), _levels(valid.y)
     best = int(np.argmin(valid_level))
@@ -147,9 +186,9 @@ def overfitting(
     evidence = (
         Evidence("rise", relative, limit=rise),
         Evidence("least", least),
-        Evidence("least_at", int(valid.x[best]), unit=valid.unit, where="valid_loss"),
+        Evidence("least_at", int(valid.x[best]), unit=valid.unit, where=where),
         Evidence("last", last),
-        Evidence("last_at", int(valid.x[-1]), unit=valid.unit, where="valid_loss"),
+        Evidence("last_at", int(valid.x[-1]), unit=valid.unit, where=where),
         Evidence("train_then", float(train_level[then])),
         Evidence("train_last", float(train_level[-1])),
     )
@@ -173,7 +212,7 @@ def not_learning(curves: Curves, *, gain: float = 0.02) -> Finding:
     loss at chance.
     """
     rule = "curves.not_learning"
-    train = curves.loss.get("train")
+    train = curves.loss.series.get("train")
     if train is None or train.finite.y.size < 3:
         return Finding(rule, Level.UNKNOWN)
     y = train.finite.y
@@ -196,9 +235,8 @@ def not_learning(curves: Curves, *, gain: float = 0.02) -> Finding:
 
 def draw_loss(curves: Curves, axes: Axes) -> None:
     """Loss by epoch, on a linear axis."""
-    _draw_series(curves.loss, axes)
+    _draw_panel(curves.loss, axes)
     _mark(curves, axes)
-    axes.set_ylabel(text("labels.loss"))
 
 
 def draw_loss_log(curves: Curves, axes: Axes) -> None:
@@ -211,11 +249,21 @@ def draw_accuracy(curves: Curves, axes: Axes) -> None:
     """Accuracy by epoch with its 95 % interval."""
     for split, (low, high) in curves.band.items():
         axes.fill_between(
-            curves.accuracy[split].x, low, high, color=SPLIT_COLOUR[split], alpha=0.15, linewidth=0
+            curves.accuracy.series[split].x,
+            low,
+            high,
+            color=SPLIT_COLOUR[split],
+            alpha=0.15,
+            linewidth=0,
         )
-    _draw_series(curves.accuracy, axes)
+    _draw_panel(curves.accuracy, axes)
     _mark(curves, axes)
-    axes.set_ylabel(text("labels.accuracy"))
+
+
+def draw_metric(panel: Panel, axes: Axes) -> None:
+    """Another metric, on its own scale."""
+    _draw_panel(panel, axes)
+    axes.legend()
 
 
 def draw_gap(gap: Series, axes: Axes) -> None:
@@ -250,7 +298,7 @@ def summary(curves: Curves) -> list[Row]:
 def points(curves: Curves) -> list[Row]:
     """Return one row for each logged value."""
     return [
-        {"series": name, series.unit: int(x), "value": float(y)}
+        {"series": name, series.unit: float(x) if x % 1 else int(x), "value": float(y)}
         for name, series in curves.history.series.items()
         for x, y in zip(series.x, series.y, strict=True)
     ]
@@ -280,6 +328,31 @@ def _seen(run: Run) -> Mapping[Split, Observation]:
         return {}
 
 
+def _panel(history: History, metric: str) -> Panel:
+    """Gather the series of a metric; where its train series has another name, under that one."""
+    named = history.metric(metric)
+    if "train" not in named:
+        others = (
+            f"{metric}_epoch",
+            f"{metric}_step",
+            *(["loss"] if metric.endswith("loss") else []),
+        )
+        train = next(
+            (history.metric(m)["train"] for m in others if "train" in history.metric(m)), None
+        )
+        named = named if train is None else {"train": train, **named}
+    logged = {split: one.fraction for split, one in on_one_axis(named).items()}
+    return Panel(metric, logged, {split: one.during for split, one in logged.items()})
+
+
+def _main_loss(panels: Mapping[str, Panel]) -> Panel:
+    """Return the panel that the rules judge: "loss", unless only another one has a valid loss."""
+    losses = [one for name, one in panels.items() if name.endswith("loss")]
+    losses.sort(key=lambda one: one.metric != "loss")
+    whole = [one for one in losses if {"train", "valid"} <= set(one.series)]
+    return next(iter([*whole, *losses]), Panel("loss", {}, {}))
+
+
 def _band(accuracy: Series, samples: int) -> FloatArray:
     """Return the (2, points) interval; NaN where the value is no share, such as one in percent."""
     shares = np.where((accuracy.y >= 0) & (accuracy.y <= 1), accuracy.y, np.nan)
@@ -301,18 +374,21 @@ _RISING = ("acc", "f1", "auc", "precision", "recall", "iou", "map", "r2", "dice"
 
 
 def _ends_well(curves: Curves) -> bool:
-    accuracy = curves.accuracy.get("train")
+    accuracy = curves.accuracy.series.get("train")
     return accuracy is not None and bool(accuracy.finite.y[-1:] >= 0.9)
 
 
 def _gap(loss: Mapping[Split, Series]) -> Series | None:
-    if "train" not in loss or "valid" not in loss or loss["train"].unit != loss["valid"].unit:
+    """Return valid minus train loss where a valid loss was logged during the train losses."""
+    if "train" not in loss or "valid" not in loss:
         return None
     train, valid = loss["train"].finite, loss["valid"].finite
-    x, at_train, at_valid = np.intersect1d(train.x, valid.x, return_indices=True)
-    with np.errstate(over="ignore"):
-        gap = valid.y[at_valid] - train.y[at_train]
-    return Series(x, gap, valid.unit) if x.size else None
+    if not train.x.size or not valid.x.size:
+        return None
+    within = (valid.x >= train.x[0]) & (valid.x <= train.x[-1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        gap = valid.y - np.interp(valid.x, train.x, train.y)
+    return Series(valid.x[within], gap[within], valid.unit) if within.any() else None
 
 
 def _levels(y: FloatArray) -> FloatArray:
@@ -344,20 +420,38 @@ def _window(y: FloatArray) -> int:
     return int(np.clip(y.size // 20, 3, 15))
 
 
-def _draw_series(series: Mapping[Split, Series], axes: Axes) -> None:
-    for split, whole in series.items():
-        one = whole.thinned
+def _draw_panel(panel: Panel, axes: Axes) -> None:
+    for split, whole in panel.logged.items():
+        _draw_logged(whole, axes, split=split)
+        one = panel.series[split].thinned
         axes.plot(
             one.x, one.y, color=SPLIT_COLOUR[split], linestyle=SPLIT_LINE[split],
             marker=_point(one, SPLIT_MARKER[split]), label=text(f"labels.{split}"),
             gid=f"series-{split}",
         )  # fmt: skip
         axes.set_xlabel(text(f"labels.{one.unit}"))
+    words = {"loss": text("labels.loss"), "acc": text("labels.accuracy")}
+    axes.set_ylabel(words.get(panel.metric, panel.metric))
+
+
+def _draw_logged(whole: Series, axes: Axes, *, split: Split) -> None:
+    """Draw behind a series what it is not judged by: earlier runs, single batches, late values."""
+    segments, colour = whole.segments, SPLIT_COLOUR[split]
+    for segment in segments[:-1]:
+        one = segment.averaged.thinned
+        axes.plot(one.x, one.y, color=colour, alpha=0.3, linewidth=0.8, marker=_point(one))
+    last = segments[-1]
+    if last.averaged is not last:
+        low, high = last.spread
+        axes.fill_between(last.averaged.x, low, high, color=colour, alpha=0.15, linewidth=0)
+    late = whole.afterwards
+    if late.y.size:
+        axes.plot(late.x, late.y, color=colour, linestyle="", marker="x")
 
 
 def _mark(curves: Curves, axes: Axes) -> None:
     if curves.best is not None:
-        ends = {split: int(one.x[-1]) for split, one in curves.loss.items() if one.x.size}
+        ends = {split: int(one.x[-1]) for split, one in curves.loss.series.items() if one.x.size}
         last = max(ends.values())
         axes.axvline(
             curves.best, color="gray", linewidth=0.8, linestyle="-.",
@@ -371,7 +465,8 @@ def _mark(curves: Curves, axes: Axes) -> None:
 
 def _with_positive_loss(curves: Curves) -> Sequence[Curves]:
     """Give the curves where a logarithmic axis has something to show."""
-    return (curves,) if any((one.finite.y > 0).any() for one in curves.loss.values()) else ()
+    losses = curves.loss.series.values()
+    return (curves,) if any((one.finite.y > 0).any() for one in losses) else ()
 
 
 def _point(series: Series, marker: str = "o") -> str:
@@ -383,10 +478,11 @@ VIEW = View(
     measure=_of_run,
     rules=(nonfinite, overfitting, not_learning),
     pictures=(
-        Picture("loss", draw_loss, each=lambda c: (c,) if c.loss else ()),
+        Picture("loss", draw_loss, each=lambda c: (c,) if c.loss.drawable else ()),
         Picture("loss_log", draw_loss_log, each=_with_positive_loss),
-        Picture("accuracy", draw_accuracy, each=lambda c: (c,) if c.accuracy else ()),
+        Picture("accuracy", draw_accuracy, each=lambda c: (c,) if c.accuracy.drawable else ()),
         Picture("gap", draw_gap, each=lambda c: () if c.gap is None else (c.gap,)),
+        Picture("metrics", draw_metric, each=lambda c: c.others),
     ),
     tables=(Table("summary", summary),),
 )

@@ -11,10 +11,11 @@ import numpy as np
 from kashika import figure, table
 from kashika.distribution import Array, FloatArray, IntArray
 from kashika.errors import LoadError, need
+from kashika.naming import Split
 from kashika.observation import Observation
 from kashika.palette import INK, class_colour, class_marker
 from kashika.projection import NEIGHBOURS, Projection, narrow, project
-from kashika.run import Run, Split
+from kashika.run import Run
 from kashika.texts import text
 from kashika.view import Evidence, Finding, Level, Picture, Row, Table, View
 

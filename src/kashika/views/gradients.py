@@ -11,10 +11,11 @@ import numpy as np
 from kashika import figure, table
 from kashika.distribution import Distribution, FloatArray, IntArray
 from kashika.errors import Missing, need
+from kashika.naming import Split
 from kashika.observation import Observation
 from kashika.palette import SPLIT_COLOUR, SPLIT_MARKER, VALUES
 from kashika.parameters import Parameter
-from kashika.run import Run, Split
+from kashika.run import Run
 from kashika.texts import text
 from kashika.view import Evidence, Finding, Level, Picture, Row, Table, View
 

@@ -11,10 +11,12 @@ import numpy as np
 from kashika import figure, table
 from kashika.distribution import FloatArray, IntArray
 from kashika.errors import need
+from kashika.history import History
+from kashika.naming import SPLITS, Split
 from kashika.observation import Observation
 from kashika.palette import BLACK, REFERENCE, SPLIT_COLOUR, SPLIT_MARKER
 from kashika.proportion import interval
-from kashika.run import SPLITS, History, Run, Split
+from kashika.run import Run
 from kashika.texts import text
 from kashika.view import Evidence, Finding, Level, Picture, Row, Table, View
 

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from kashika.errors import LoadError
+from kashika.history import History, Series
 from kashika.load.logs import text
-from kashika.run import SPLITS, History, Series, series_name
+from kashika.naming import SPLITS, series_name
 from kashika.texts import Sentence
 
 _FORMATS = (text,)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kashika.errors import LoadError
-from kashika.run import Series
+from kashika.history import Series
 
 
 def recognises(path: Path) -> bool:
