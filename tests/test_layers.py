@@ -65,20 +65,23 @@ class Place:
     only_in_functions: bool = True
 
 
+WITH_TORCH = ("load.constructor", "load.inference", "load.samples.tensors", "demo.training")
 ANYWHERE = Place(lambda _: True, "anywhere")
 FOREIGN = {
     "numpy": Place(lambda _: True, "anywhere", only_in_functions=False),
     "click": Place(lambda m: m == "cli", "cli", only_in_functions=False),
     "torch": Place(
-        lambda m: m.startswith("torch_") or m in ("load.checkpoints", "demo.training"),
-        "torch_*, load.checkpoints, demo.training",
+        lambda m: m.startswith(("torch_", "load.checkpoints")) or m in WITH_TORCH,
+        f"torch_*, load.checkpoints, {', '.join(WITH_TORCH)}",
         only_in_functions=False,
     ),
     "matplotlib": Place(lambda m: unit(m) == "figure", "figure"),
     "jinja2": Place(lambda m: unit(m) == "page", "page"),
     "markupsafe": Place(lambda m: unit(m) == "page", "page"),
+    "PIL": ANYWHERE,
     "openTSNE": ANYWHERE,
     "pandas": ANYWHERE,
+    "pyarrow": ANYWHERE,
     "scipy": ANYWHERE,
     "sklearn": ANYWHERE,
 }
@@ -273,7 +276,7 @@ KNOWN = {"__init__", *BELOW, "views.curves", "views.weights", "load.checkpoints"
         (
             "view",
             "import torch.nn",
-            "imports torch.nn: only torch_*, load.checkpoints, demo.training may",
+            f"imports torch.nn: only {FOREIGN['torch'].said} may",
         ),
         ("figure.fonts", "import matplotlib", "imports matplotlib: only inside functions"),
         ("views.curves", "from matplotlib import axes", "imports matplotlib: only figure may"),
@@ -311,7 +314,7 @@ def test_each_rule_can_be_broken(module: str, source: str, why: str) -> None:
 def test_an_import_inside_a_function_keeps_to_the_order_too() -> None:
     source = "def show():\n    import torch\n    from kashika.page import render"
     assert violations("run", source, KNOWN) == [
-        "run:2: imports torch: only torch_*, load.checkpoints, demo.training may",
+        f"run:2: imports torch: only {FOREIGN['torch'].said} may",
         "run:3: imports kashika.page: it is not below run",
     ]
 

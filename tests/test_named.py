@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kashika.errors import LoadError
-from kashika.load.named import Named, parse
+from kashika.load.named import Named, beside, parse
 from kashika.texts import speaking
 
 
@@ -51,6 +51,10 @@ def write(path: Path, source: str) -> Path:
         ("mlp.py:f('x.py:y')", Named("--model", "mlp.py", "f", ("x.py:y",), {})),
         ("torchvision.models:resnet18", Named("--model", "torchvision.models", "resnet18")),
         ("nets:MLP( 2 )", Named("--model", "nets", "MLP", (2,), {})),
+        ("nets:f('a:b')", Named("--model", "nets", "f", ("a:b",), {})),
+        ("/a/nets.mlp:MLP", Named("--model", "/a/nets.mlp", "MLP")),
+        ("1 日目.ipynb:Net(2)", Named("--model", "1 日目.ipynb", "Net", (2,), {})),
+        ("a.ipynb:f('x.py:y')", Named("--model", "a.ipynb", "f", ("x.py:y",), {})),
     ],
 )  # fmt: skip
 def test_a_file_or_a_module_a_name_and_literal_arguments_are_read(word: str, named: Named) -> None:
@@ -121,6 +125,38 @@ def test_a_name_without_parentheses_is_the_object_and_with_them_its_result(tmp_p
 def test_a_module_is_imported_by_its_name() -> None:
     assert parse("math:hypot(3, 4)", option="").load() == 5.0
     assert parse("os.path:join('a', 'b')", option="").load() == str(Path("a/b"))
+
+
+def test_a_module_in_the_working_directory_is_found_as_python_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "nets_here" / "__init__.py", "")
+    write(tmp_path / "nets_here" / "deep.py", "from . import wide\nNAME = wide.NAME")
+    write(tmp_path / "nets_here" / "wide.py", "NAME = 'wide'")
+    with pytest.raises(LoadError):
+        parse("nets_here.deep:NAME", option="").load()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one])
+    before = sys.path.copy()
+    assert parse("nets_here.deep:NAME", option="").load() == "wide"
+    assert sys.path == before
+    assert not (tmp_path / "nets_here" / "__pycache__").exists()
+
+
+def test_a_module_beside_a_configuration_is_found_from_elsewhere(tmp_path: Path) -> None:
+    write(
+        tmp_path / "nets_there.py",
+        "def make(k):\n    import late_there\n    return k, late_there.K",
+    )
+    write(tmp_path / "late_there.py", "K = 2")
+    word = beside("nets_there:make(1)", tmp_path)
+    assert word == f"{tmp_path}/nets_there:make(1)"
+    assert parse(word, option="").load() == (1, 2)
+    assert parse("nets_there:make(1)", option="", relative_to=tmp_path).load() == (1, 2)
+    for other in ("torch.nn:Linear", "cross_entropy", "os.path:join('a')"):
+        assert beside(other, tmp_path) == other
+    assert beside("a.ipynb:Net", tmp_path) == f"{tmp_path}/a.ipynb:Net"
+    assert beside("/nets/a.py:Net", tmp_path) == "/nets/a.py:Net"
 
 
 def test_a_file_imports_its_neighbours_as_it_does_when_it_is_run(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def test_the_first_split_is_the_first_of_train_valid_test_whatever_came_first() 
 
 def test_a_network_that_fails_is_asked_once_and_everyone_is_told() -> None:
     toy = Toy()
-    wrong = Arrays(np.zeros((2, 1)), np.array(["a", "b"]))
+    wrong = Arrays(np.zeros((2, 1)), np.array([None, None]))
     seen = Observations(toy, {"train": wrong, "test": samples(0, 1)})
     errors = []
     for split in ("train", "train", "test"):

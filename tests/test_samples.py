@@ -130,8 +130,8 @@ def test_inputs_and_targets_are_of_one_length(inputs: Array, targets: object, sh
 
 @pytest.mark.parametrize(
     ("inputs", "targets", "found"),
-    [(X, ["cat"] * 23, "<U3"), ([[1.0, 2.0], [3.0]], [0, 1], "object")],
-    ids=["words", "ragged"],
+    [(["cat"] * 23, Y, "<U3"), ([[1.0, 2.0], [3.0]], [0, 1], "object"), (X, [None] * 23, "object")],
+    ids=["words", "ragged", "nothing"],
 )
 def test_what_are_no_numbers_is_refused(inputs: object, targets: object, found: str) -> None:
     with pytest.raises(MismatchError) as caught:

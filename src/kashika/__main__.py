@@ -1,5 +1,5 @@
 """`python -m kashika` is `kashika`."""
 
-from kashika.cli import main
+from kashika.cli import run
 
-main()
+run()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _RUN = click.argument("run", type=click.Path(path_type=Path))
+_RENAME = click.option("--rename", multiple=True, metavar="NAME=NAME", help=text("cli.rename"))
 
 
 def _options(command: F) -> F:
@@ -33,18 +34,27 @@ def _options(command: F) -> F:
         "--view", multiple=True, metavar="NAME|FILE.py:NAME", help=text("cli.view")
     )(command)
     # The decorator that is applied last comes first in the help.
+    command = click.option("--trust", is_flag=True, help=text("cli.trust"))(command)
     for name, meta in (
-        ("layer", "NAME"), ("checkpoint", "FILE"), ("loss", "NAME|FILE.py:NAME"),
-        ("data", "FILE.py:NAME"), ("model", "FILE.py:NAME(…)"),
+        ("layer", "NAME"), ("weights", "KEY"), ("checkpoint", "FILE"),
+        ("loss", "NAME|FILE.py:NAME"), ("target", "COLUMN"),
+        ("data", "FILE.py:NAME|FILE|NAME"), ("model", "FILE.py:NAME(…)"),
     ):  # fmt: skip
         command = click.option(f"--{name}", metavar=meta, help=text(f"cli.{name}"))(command)
-    return command
+    command = click.option("--log", multiple=True, metavar="PATH", help=text("cli.log"))(command)
+    return _RENAME(command)
 
 
-@click.group(help=text("cli.main"), context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    help=text("cli.main"), context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+)  # fmt: skip
 @click.version_option(package_name="kashika")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Look at what a finished training left behind."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @main.command(help=text("cli.demo"))
@@ -94,6 +104,7 @@ def check(run: Path, as_json: bool, fail_on: str, **given: Any) -> None:
 
         found = _analyzed(run, options)
         click.echo(found.to_json() if as_json else str(found))
+        _told(found)
         raise SystemExit(int(found.worst >= Level[fail_on.upper()]))
 
 
@@ -126,6 +137,24 @@ def figure(run: Path, name: str, output: Path, **given: Any) -> None:
             click.echo(file)
 
 
+@main.command(help=text("cli.inspect"))
+@click.argument("path", type=click.Path(path_type=Path))
+@_RENAME
+@click.option("--weights", metavar="KEY", help=text("cli.weights"))
+@click.option("--json", "as_json", is_flag=True, help=text("cli.json"))
+@click.option("--lang", type=click.Choice(LANGUAGES), help=text("cli.lang"))
+def inspect(
+    path: Path, rename: tuple[str, ...], weights: str | None, as_json: bool, lang: str | None
+) -> None:
+    """Print what a file is and what is in it."""
+    with _answering(lang):
+        from kashika.contents import inspect as look_into
+        from kashika.load.options import renaming
+
+        found = look_into(path, rename=renaming(rename), weights=weights)
+        click.echo(found.to_json() if as_json else str(found))
+
+
 @main.command(help=text("cli.views"))
 @click.option("--lang", type=click.Choice(LANGUAGES), help=text("cli.lang"))
 def views(lang: str | None) -> None:
@@ -144,7 +173,7 @@ def views(lang: str | None) -> None:
 
 
 def _report(run: Path, options: Options, output: Path | None) -> None:
-    file = run / "report.html" if output is None else output
+    file = (run.parent if run.is_file() else run) / "report.html" if output is None else output
     _writable(file)
     if output is None and file.exists() and _MADE_BY not in file.read_bytes()[:1000]:
         raise LoadError("errors.foreign_report", path=file)
@@ -152,6 +181,13 @@ def _report(run: Path, options: Options, output: Path | None) -> None:
     found.save(file)
     click.echo(found)
     click.echo(text("report.saved", path=file))
+    _told(found)
+
+
+def _told(found: Report) -> None:
+    """End with status 2 where a part of the run could not be read, after all the rest was."""
+    if found.unread:
+        _fail(" / ".join(map(str, found.unread)))
 
 
 _MADE_BY = b'<meta name="generator" content="kashika">'
@@ -198,12 +234,13 @@ def _writable(file: Path) -> None:
 @contextmanager
 def _asked(run: Path, given: Options | Mapping[str, Any]) -> Generator[Options]:
     """Give the options, those of `kashika.toml` among them, and speak the language they ask for."""
-    from kashika.load import Options
-    from kashika.load.rundir import configured
+    from kashika.load.options import Options, configured, renaming
 
-    options = given if isinstance(given, Options) else Options(**given)
-    with _answering(options.lang) as speak:
-        options = configured(run, options)
+    lang = given.lang if isinstance(given, Options) else given["lang"]
+    with _answering(lang) as speak:
+        if not isinstance(given, Options):
+            given = Options(**{**given, "rename": renaming(given["rename"])})
+        options = configured(run, given)
         if options.lang is not None:
             if options.lang not in LANGUAGES:
                 raise LoadError("errors.lang", found=options.lang, names=", ".join(LANGUAGES))
@@ -227,6 +264,19 @@ def _answering(lang: str | None) -> Generator[Callable[[str], object]]:
             _fail(str(error))
         except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
             _fail(text("errors.system", path=error.filename, error=error.strerror))
+
+
+def run() -> NoReturn:
+    """Carry out the command line; a wrong one is told in one line, as any other error is."""
+    try:
+        main(standalone_mode=False)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx is not None else "kashika"
+        found = error.format_message().rstrip(".")
+        _fail(text("errors.usage", found=found, command=command))
+    except click.Abort:
+        _fail(text("cli.interrupted"))
+    raise SystemExit(0)
 
 
 def _fail(message: str) -> NoReturn:

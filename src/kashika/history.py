@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from kashika.distribution import Array, FloatArray, IntArray
+from kashika.distribution import Array, FloatArray
 from kashika.naming import SPLITS, Split, series_name
 
 Unit = Literal["epoch", "step", "row"]
@@ -29,7 +29,7 @@ class Series:
     percent : whether the values are shares in percent
     """
 
-    x: IntArray | FloatArray
+    x: Array
     y: FloatArray
     unit: Unit = "epoch"
     percent: bool = False
@@ -69,8 +69,8 @@ class Series:
             if run.x[0] <= one.x[0]:
                 break
             kept = one.x < run.x[0]
-            x: FloatArray = np.concatenate([one.x[kept], run.x])
-            run = replace(run, x=x, y=np.concatenate([one.y[kept], run.y]))
+            x, y = np.concatenate([one.x[kept], run.x]), np.concatenate([one.y[kept], run.y])
+            run = replace(run, x=x, y=y)
         return run
 
     @property

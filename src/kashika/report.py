@@ -27,12 +27,14 @@ class Report:
     name : of the run
     sections : one for each view, in order
     notes : every repair and choice that loading made
+    unread : what was there and could not be read, as errors say it
     provenance : (what, value): files with their hash, seeds, versions
     """
 
     name: str
     sections: tuple[Section[Any], ...]
     notes: Sequence[Sentence] = ()
+    unread: Sequence[Sentence] = ()
     provenance: Sequence[tuple[str, str]] = ()
 
     @property
@@ -54,6 +56,7 @@ class Report:
             "findings": [_finding(finding) for finding in self.findings],
             "sections": [{"view": s.view.name, "missing": s.missing} for s in self.sections],
             "notes": [str(note) for note in self.notes],
+            "unread": [str(error) for error in self.unread],
             "provenance": dict(self.provenance),
         }
         return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
@@ -96,8 +99,9 @@ class Report:
 
     def _page(self) -> str:
         return page.render(
-            self.name, self.findings, self.sections, notes=self.notes, provenance=self.provenance
-        )
+            self.name, self.findings, self.sections,
+            notes=[*self.unread, *self.notes], provenance=self.provenance,
+        )  # fmt: skip
 
 
 def analyze(run: Run, *, views: Sequence[View[Any]] | None = None) -> Report:
@@ -112,7 +116,7 @@ def analyze(run: Run, *, views: Sequence[View[Any]] | None = None) -> Report:
     """
     chosen = available() if views is None else views
     sections = tuple(_section(view, run) for view in chosen)
-    return Report(run.name, sections, run.notes, run.provenance)
+    return Report(run.name, sections, run.notes, run.unread, run.provenance)
 
 
 def available() -> tuple[View[Any], ...]:

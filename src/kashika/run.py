@@ -38,11 +38,13 @@ class Arrays:
     Attributes
     ----------
     inputs : (n, …)
-    targets : (n,) or (n, targets)
+    targets : (n,) or (n, targets); words until they are understood as classes
+    class_names : of the classes 0, 1, …; empty where they have none
     """
 
     inputs: Array
     targets: Array
+    class_names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, inputs: object, targets: object, *, split: str) -> Arrays:
@@ -51,9 +53,9 @@ class Arrays:
         Raises
         ------
         MismatchError
-            If they are not numbers, are empty, or differ in length.
+            If they are not numbers, are empty, or differ in length; targets may be words.
         """
-        x, y = as_array(inputs, split=split), as_array(targets, split=split)
+        x, y = as_array(inputs, split=split), as_array(targets, split=split, words=True)
         if not x.ndim or not y.ndim or len(x) != len(y) or not len(x):
             raise MismatchError(
                 "errors.lengths", split=split, inputs=x.shape, targets=y.shape
@@ -90,10 +92,13 @@ class Checkpoint:
     ----------
     path : of the file
     parameters : in the order of the file
+    epoch, step : of the training, where the file says when it was saved
     """
 
     path: Path
     parameters: tuple[Parameter, ...]
+    epoch: int | None = None
+    step: int | None = None
 
 
 class Observations(Mapping[Split, Observation]):
@@ -143,6 +148,7 @@ class Run:
     observations : {split: what the network did on it}
     layer : the layer whose features are looked at; the outputs if None
     notes : every repair and choice that loading made
+    unread : what was there and could not be read, as errors say it
     provenance : (what, value) of the inputs: files with their hash, seeds, versions
     """
 
@@ -153,6 +159,7 @@ class Run:
     observations: Mapping[Split, Observation] = field(default_factory=lambda: MappingProxyType({}))
     layer: str | None = None
     notes: Sequence[Sentence] = ()
+    unread: Sequence[Sentence] = ()
     provenance: Sequence[tuple[str, str]] = ()
 
     def observation(self, *preferred: Split) -> tuple[Split, Observation] | None:
@@ -161,8 +168,12 @@ class Run:
         return None if split is None else (split, self.observations[split])
 
 
-def as_array(values: object, *, split: str) -> Array:
+def as_array(values: object, *, split: str, words: bool = False) -> Array:
     """Return lists, tensors and pandas objects as an array of numbers.
+
+    Parameters
+    ----------
+    words : take words as well; a missing one becomes ""
 
     Raises
     ------
@@ -179,6 +190,21 @@ def as_array(values: object, *, split: str) -> Array:
             array = np.asarray(array.tolist())  # a data frame of several types of numbers
     except (RuntimeError, TypeError, ValueError):  # rows of different lengths, a sparse tensor
         array = np.empty(0, dtype=object)
+    if words and array.dtype.kind in "USO" and (text := _words(array)) is not None:
+        return text
     if array.dtype.kind not in "fiub":
         raise MismatchError("errors.not_numbers", split=split, found=array.dtype)
     return array
+
+
+def _words(values: Array) -> Array | None:
+    """Return words as an array of text, with "" for a missing one; None if they are none."""
+    if values.dtype.kind == "S":
+        return np.char.decode(values, "utf-8", "replace")
+    if values.dtype.kind == "U":
+        return values
+    texts = [one if isinstance(one, str) else "" for one in values.flat]
+    other = [one for one in values.flat if not isinstance(one, str)]
+    # None, NaN, or the NA of pandas, which is not imported here.
+    missing = all(one is None or str(one) in ("nan", "<NA>") for one in other)
+    return np.array(texts).reshape(values.shape) if missing and any(texts) else None

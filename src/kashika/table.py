@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
+from unicodedata import east_asian_width
 
 from kashika.texts import has, text
 from kashika.view import Cell, Row, Table, View
@@ -54,15 +55,25 @@ def plain(view: View[M], measurement: M, *, most: int = 12) -> str:
     """Write the first table of a measurement as text, at most so many rows."""
     shown = first(view, measurement)
     rows = shown.rows(measurement) if shown else []
-    if not rows:
-        return view.name
+    return aligned(rows, most=most) if rows else view.name
+
+
+def aligned(rows: Sequence[Row], *, most: int | None = None) -> str:
+    """Write rows as text in columns, under their headings; at most so many of them."""
     cells = [[heading(column) for column in rows[0]]]
     cells += [[words(cell) for cell in row.values()] for row in rows[:most]]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
         for row in cells
     ]
-    if len(rows) > most:
+    if most is not None and len(rows) > most:
         lines.append(text("words.more_rows", count=len(rows) - most))
     return "\n".join(lines)
+
+
+def _width(cell: str) -> int:
+    """Return how many columns of a terminal a text takes: Japanese letters take two."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in cell)

@@ -107,6 +107,8 @@ def as_labels(targets: Array, *, classes: int, split: str) -> IntArray:
     MismatchError
         If they are not whole numbers, or lie outside.
     """
+    if targets.dtype.kind not in "fiub":
+        raise MismatchError("errors.not_numbers", split=split, found=targets.dtype)
     flat = np.asarray(targets).reshape(len(targets), -1)
     if flat.shape[1] != 1:
         raise MismatchError("errors.labels_shape", split=split, shape=targets.shape)
@@ -139,7 +141,8 @@ def _meaning(outputs: FloatArray, targets: Array, *, open_ended: bool) -> Meanin
 
 
 def _whole(values: Array) -> bool:
-    return values.dtype.kind in "iub" or not _fractions(values).any()
+    # Words that nobody has turned into classes yet stand for classes as well.
+    return values.dtype.kind in "iubU" or not _fractions(values).any()
 
 
 def _fractions(values: Array) -> Array:

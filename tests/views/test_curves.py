@@ -343,7 +343,7 @@ def test_every_rule_answers_to_any_numbers(
         assert finding.rule == f"curves.{rule.__name__}"
         with speaking("en"):
             assert finding.summary
-    assert len(summary(found)) == len(series)
+    assert len(summary(found.history)) == len(series)
     assert len(points(found)) == sum(one.y.size for one in series.values())
 
 
@@ -547,7 +547,7 @@ def test_the_band_of_an_accuracy_is_that_of_its_number_of_samples() -> None:
 
 
 def test_the_summary_says_where_a_series_began_was_best_and_ended() -> None:
-    rows = summary(curves([3.0, 1.0, np.nan, 2.0], valid_acc=[0.5, 0.9, 0.8]))
+    rows = summary(curves([3.0, 1.0, np.nan, 2.0], valid_acc=[0.5, 0.9, 0.8]).history)
     assert rows == [
         {"series": "train_loss", "points": 4, "first": 3.0, "best": 1.0, "best_at": 2, "last": 2.0},
         {"series": "valid_acc", "points": 3, "first": 0.5, "best": 0.9, "best_at": 2, "last": 0.8},

@@ -1,5 +1,6 @@
 """What a training leaves behind -> Run."""
 
-from kashika.load.rundir import Options, load
+from kashika.load.options import Options
+from kashika.load.rundir import load
 
 __all__ = ["Options", "load"]

@@ -1,6 +1,7 @@
-"""What the user names on the command line: `FILE.py:NAME(2, 32, 2)` or `package.module:NAME`.
+"""What the user names: `FILE.py:NAME(2, 32, 2)`, `package.module:NAME` or `NOTEBOOK.ipynb:NAME`.
 
-This is the only place where foreign code is run, and only the code that was named.
+This is the only place where foreign code is run, and only the code that was named: of a notebook
+no more than the name needs.
 """
 
 from __future__ import annotations
@@ -10,12 +11,17 @@ import contextlib
 import importlib
 import importlib.util
 import sys
+import warnings
 from collections.abc import Generator
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from kashika.errors import LoadError, one_line
+from kashika.load import cells
+from kashika.texts import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,7 @@ class Named:
     Attributes
     ----------
     option : where it was named, "--model"
-    source : path of a file, or name of a module
+    source : path of a file, or name of a module, which may have a directory before it
     name : of the object in it
     arguments, keywords : literals it is called with; None where no parentheses were given
     """
@@ -59,42 +65,70 @@ class Named:
         with _users_code(f"{self.option} {self.source}:{self.name}"), _importable(self.source):
             return function(*(self.arguments or ()), **(self.keywords or {}))
 
-    def _module(self) -> Any:
-        if not self.source.endswith(".py"):
-            with _users_code(f"{self.option} {self.source}"):
-                return importlib.import_module(self.source)
+    def notes(self) -> list[Sentence]:
+        """Return what there was to choose in the source."""
+        if not self.source.endswith(_NOTEBOOK):
+            return []
+        return cells.program(self._file(), self.name, option=self.option)[1]
+
+    def _file(self) -> Path:
         path = Path(self.source)
         if not path.is_file():
             raise LoadError("errors.no_such_file", option=self.option, path=path)
+        return path
+
+    def _module(self) -> Any:
+        if not _is_file(self.source):
+            with _users_code(f"{self.option} {self.source}"), _importable(self.source):
+                return importlib.import_module(Path(self.source).name)
+        path = self._file()
+        code: str | None = None
+        if self.source.endswith(_NOTEBOOK):
+            code, _ = cells.program(path, self.name, option=self.option)
         with _users_code(f"{self.option} {path}"), _importable(self.source):
-            spec = importlib.util.spec_from_file_location(path.stem, path)
-            assert spec is not None and spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            # In sys.modules, as after any import: dataclasses and pickled classes look for it
-            # there, and its neighbours find it. A module that has the name already keeps it.
-            before = sys.modules.get(path.stem)
-            sys.modules[path.stem] = module
-            try:
-                spec.loader.exec_module(module)
-            except BaseException:
-                sys.modules.pop(path.stem, None)
-                raise
-            finally:
-                if before is not None:
-                    sys.modules[path.stem] = before
-        return module
+            return _executed(path, code)
+
+
+def _executed(path: Path, code: str | None) -> ModuleType:
+    """Run a file, or `code` in its stead, as a module."""
+    spec = importlib.util.spec_from_file_location(
+        path.stem, path, loader=SourceFileLoader(path.stem, str(path))
+    )
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # In sys.modules, as after any import: dataclasses and pickled classes look for it
+    # there, and its neighbours find it. A module that has the name already keeps it.
+    before = sys.modules.get(path.stem)
+    sys.modules[path.stem] = module
+    try:
+        if code is None:
+            spec.loader.exec_module(module)
+        else:
+            with warnings.catch_warnings(action="ignore"):  # as Python has given them before
+                compiled = compile(code, str(path), "exec")
+            exec(compiled, module.__dict__)
+    except BaseException:
+        sys.modules.pop(path.stem, None)
+        raise
+    finally:
+        if before is not None:
+            sys.modules[path.stem] = before
+    return module
 
 
 def parse(word: str, *, option: str, relative_to: Path | None = None) -> Named:
-    """Read `FILE.py:NAME`, `FILE.py:NAME(2, hidden=32)` or `package.module:NAME`.
+    """Read `FILE.py:NAME`, `FILE.py:NAME(2, hidden=32)`, `package.module:NAME` and the like.
+
+    Parameters
+    ----------
+    relative_to : directory that files, and modules which lie in it, are relative to
 
     Raises
     ------
     LoadError
         If the word has another form, or an argument is not a literal.
     """
-    source, colon, call = word.partition(".py:")
-    source, call = (f"{source}.py", call) if colon else word.rpartition(":")[::2]
+    source, call = _halves(word)
     try:
         tree = ast.parse(call.strip(), mode="eval").body
         name = tree.func if isinstance(tree, ast.Call) else tree
@@ -106,11 +140,43 @@ def parse(word: str, *, option: str, relative_to: Path | None = None) -> Named:
             keywords = {str(one.arg): ast.literal_eval(one.value) for one in tree.keywords}
             if any(one.arg is None for one in tree.keywords):  # **{…}
                 raise ValueError
-    except (SyntaxError, TypeError, ValueError):
+    except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError):
         raise LoadError("errors.named", option=option, found=word) from None
-    if colon and relative_to is not None:
-        source = str(relative_to / source)
+    if relative_to is not None:
+        source = _halves(beside(word, relative_to))[0]
     return Named(option, source, name.id, arguments, keywords)
+
+
+def beside(word: str, directory: Path) -> str:
+    """Return a word with its file, or its module if it lies in the directory, as a path there."""
+    source, _ = _halves(word)
+    if not source:
+        return word
+    if _is_file(source):
+        return str(directory / word)
+    top = source.partition(".")[0]
+    here = (directory / f"{top}.py").is_file() or (directory / top).is_dir()
+    return str(directory / word) if here and Path(source).name == source else word
+
+
+def _halves(word: str) -> tuple[str, str]:
+    """Return what stands before and behind the colon; it may occur in the arguments as well."""
+    ends = [end for end in _FILES if f"{end}:" in word]
+    if ends:
+        end = min(ends, key=lambda one: word.index(f"{one}:"))
+        source, _, call = word.partition(f"{end}:")
+        return f"{source}{end}", call
+    head, bracket, arguments = word.partition("(")
+    source, _, name = head.rpartition(":")
+    return source, name + bracket + arguments
+
+
+_NOTEBOOK = ".ipynb"
+_FILES = (".py", _NOTEBOOK)
+
+
+def _is_file(source: str) -> bool:
+    return source.endswith(_FILES)
 
 
 @contextlib.contextmanager
@@ -130,12 +196,15 @@ def _users_code(what: str) -> Generator[None]:
 
 @contextlib.contextmanager
 def _importable(source: str) -> Generator[None]:
-    """Let the user's file import its neighbours, as it does when it is run."""
-    if not source.endswith(".py"):
-        yield
-        return
-    directory = str(Path(source).parent.resolve())
+    """Let the user's file import its neighbours, as it does when it is run.
+
+    A module is found in the directory before its name, else in the working directory, as
+    `python -m` finds it and the installed script does not.
+    """
+    place = Path(source).parent if _is_file(source) or Path(source).name != source else Path()
+    directory = str(place.resolve())
     sys.path.insert(0, directory)
+    importlib.invalidate_caches()  # what was written a moment ago is there, too
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # nothing beside his files
     try:
         yield

@@ -1,173 +1,196 @@
-"""Find the parts of a run in a directory, and put them together."""
+"""Put the parts of a run together: its logs, its weights, its network and its data."""
 
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kashika.errors import LoadError, MismatchError
 from kashika.history import History
-from kashika.load.logs import is_log, read_directory
-from kashika.load.named import Named, parse
-from kashika.naming import Split, split_of
+from kashika.load import candidates, finding, logs
+from kashika.load.finding import Found
+from kashika.load.named import parse
+from kashika.load.options import Options
+from kashika.naming import Split
 from kashika.run import Arrays, Observations, Run, Samples
 from kashika.texts import Sentence
 
-CONFIG = "kashika.toml"
+if TYPE_CHECKING:
+    from torch import nn
+
+    from kashika.load.checkpoints import Weights
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user says about a run; each may stand in `kashika.toml`, and options win.
-
-    Attributes
-    ----------
-    model : "FILE.py:NAME(arguments)" that builds the untrained network
-    data : "FILE.py:NAME" that returns {split: (X, y), Dataset or DataLoader}
-    loss : name as in torch.nn.functional, or "FILE.py:NAME"
-    checkpoint : file with the weights
-    layer : layer whose features are looked at
-    lang : language of the texts, "en" or "ja"
-    view : names of views, or "FILE.py:NAME"; all of them if empty
-    """
-
-    model: str | None = None
-    data: str | None = None
-    loss: str | None = None
-    checkpoint: str | None = None
-    layer: str | None = None
-    lang: str | None = None
-    view: tuple[str, ...] = ()
-
-
-def configured(directory: Path, options: Options) -> Options:
-    """Fill in what `kashika.toml` says where an option is not given; its paths become absolute.
-
-    Raises
-    ------
-    LoadError
-        If the directory does not exist, or the file cannot be read or has an unknown key.
-    """
-    _check_directory(directory)
-    path = directory / CONFIG
-    if not path.is_file():
-        return options
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LoadError("errors.config", path=path, error=error) from None
-    known = set(Options.__dataclass_fields__)
-    for key, value in content.items():
-        if key not in known:
-            raise LoadError(
-                "errors.config_key", path=path, found=key, keys=", ".join(sorted(known))
-            )
-        several = key == "view"
-        words = value if several and isinstance(value, list) else [None] if several else [value]
-        if not all(isinstance(word, str) for word in words):
-            raise LoadError("errors.config_value", path=path, name=key, found=value)
-    said = {key: _absolute(key, value, directory) for key, value in content.items()}
-    given = {key: value for key in known if (value := getattr(options, key))}
-    return Options(**(said | given))
-
-
-def load(directory: Path, options: Options) -> Run:
+def load(path: Path, options: Options) -> Run:
     """Read a run: its logs, and as far as they are given its checkpoint, network and data.
 
     Parameters
     ----------
+    path : directory of the run, or a single log or checkpoint
     options : as `configured` returns them
 
     Raises
     ------
     LoadError
-        If there is nothing to read, or something cannot be read.
+        If there is nothing to read, or what the user named cannot be read.
     MismatchError
         If network, checkpoint and data do not fit each other.
     """
-    logs = _one_directory(directory)
-    history, notes = (None, []) if logs is None else read_directory(logs)
-    found = _checkpoints(directory, logs, options.checkpoint)
-    if history is None and not found and options.model is None:
-        raise LoadError("errors.nothing_to_read", path=directory)
-    if len(found) != 1 and options.model is not None:
-        key = "errors.several_checkpoints" if found else "errors.model_without_checkpoint"
-        raise LoadError(key, path=directory, found=", ".join(path.name for path in found))
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        notes = [*notes, Sentence("notes.several_checkpoints", found=names)]
-    unused = [f"--{name}" for name in ("data", "loss", "layer") if getattr(options, name)]
-    if options.model is None and unused:
-        notes = [*notes, Sentence("notes.unused", options=", ".join(unused))]
-    run = Run(directory.resolve().name, history=history, layer=options.layer, notes=notes)
-    read = [path for path in sorted(logs.iterdir()) if is_log(path)] if logs else []
-    if len(found) == 1:
-        run = _with_network(run, found[0], options)
-        read += found
+    found = _found(path, options)
+    if not found.logs and not found.checkpoints and options.model is None:
+        raise LoadError("errors.nothing_to_read", path=path)
+    run = Run(path.resolve().name, layer=options.layer, notes=found.notes)
+    run = _with_logs(run, found, options)
+    run = _with_weights(run, found, options)
+    if not run.observations:
+        run = replace(run, notes=[*run.notes, *_candidates(found, path, options)])
     named = filter(None, (options.model, options.data, options.loss))
-    sources = (Path(parse(word, option="").source) for word in named if ":" in word)
-    read += [path for path in sources if path.is_file()]
-    return replace(run, provenance=[*versions(), *_hashes(read, directory), ("seed", "0")])
+    sources = [parse(word, option="").source for word in named if ":" in word]
+    read = [*found.logs, *found.checkpoints[:1], *(Path(one) for one in sources)]
+    files = [one for one in read if one.is_file()]
+    directory = path if path.is_dir() else path.parent
+    return replace(run, provenance=[*versions(), *_hashes(files, directory), ("seed", "0")])
 
 
-def load_history(directory: Path) -> History:
+def load_history(path: Path) -> History:
     """Read the logs of a run, and nothing else.
 
     Raises
     ------
     LoadError
-        If there are none, or one of them cannot be read.
+        If there are none, or none of them can be read.
     """
-    _check_directory(directory)
-    logs = _one_directory(directory)
-    history = None if logs is None else read_directory(logs)[0]
+    found = _found(path, Options())
+    history = logs.read_all(found.logs, rename={}).history if found.logs else None
     if history is None:
-        raise LoadError("errors.no_logs", path=directory)
+        raise LoadError("errors.no_logs", path=path)
     return history
 
 
-def _with_network(run: Run, path: Path, options: Options) -> Run:
+def _found(path: Path, options: Options) -> Found:
+    """Return the logs and checkpoints that are named, else those that are found."""
+    if not path.exists():
+        raise LoadError("errors.no_such_directory", path=path)
+    if path.is_file():
+        known = not finding.names_weights(path) or logs.is_log(path)
+        found = Found((path,), (path,) if known else (), () if known else (path,), ())
+    else:
+        found = finding.find(path)
+    if options.log:
+        named = [Path(word) for word in options.log]
+        inside = [finding.find(one).logs if one.is_dir() else (one,) for one in named]
+        found = replace(found, logs=tuple(log for part in inside for log in part))
+    if options.checkpoint is not None:
+        found = replace(found, checkpoints=(Path(options.checkpoint),))
+    return found
+
+
+def _with_logs(run: Run, found: Found, options: Options) -> Run:
+    if not found.logs:
+        return run
+    try:
+        read = logs.read_all(found.logs, rename=options.rename)
+    except LoadError as error:
+        if options.log or not found.checkpoints:
+            raise
+        return replace(run, unread=[*run.unread, error.sentence])
+    notes, unread = [*run.notes, *read.notes], [*run.unread, *read.unread]
+    return replace(run, history=read.history, notes=notes, unread=unread)
+
+
+def _with_weights(run: Run, found: Found, options: Options) -> Run:
+    """Add what the checkpoint holds; a damaged one does not take the logs along."""
     from kashika.load import checkpoints
 
-    state = checkpoints.read_state(path)
-    notes = list(run.notes)
-    if skipped := checkpoints.left_out(state):
-        notes.append(Sentence("notes.skipped", path=path, names=", ".join(skipped)))
-    run = replace(run, checkpoint=checkpoints.checkpoint_of(path, state), notes=notes)
-    if options.model is None:
+    if not found.checkpoints:
+        if options.model is not None:
+            raise LoadError("errors.model_without_checkpoint", path=run.name)
         return run
-    from kashika.torch_network import TorchNetwork, is_module
+    path = found.checkpoints[0]
+    try:
+        weights = checkpoints.read(path, weights=options.weights, trust=options.trust)
+    except LoadError as error:
+        if options.checkpoint or options.model or run.history is None:
+            raise
+        return replace(run, unread=[*run.unread, error.sentence])
+    looked = checkpoints.checkpoint_of(weights)
+    run = replace(run, checkpoint=looked, notes=[*run.notes, *weights.notes])
+    run = _with_curves_beside(run, weights, options) if run.history is None else _saved_at(run)
+    module, notes = _network(weights, options)
+    if module is None:
+        return replace(run, notes=[*run.notes, *_unused(options)])
+    return _with_network(replace(run, notes=[*run.notes, *notes]), module, options)
+
+
+def _with_curves_beside(run: Run, weights: Weights, options: Options) -> Run:
+    """Take the lists of numbers that a training put into its checkpoint as the log."""
+    logged = logs.beside_weights(weights.other)
+    history, notes = logs.merge({weights.path: logged}, rename=options.rename)
+    if history is None:
+        return run
+    said = Sentence("notes.finding.beside", names=", ".join(history.series))
+    return replace(run, history=history, notes=[*run.notes, said, *notes])
+
+
+def _saved_at(run: Run) -> Run:
+    """Say it where the weights are not those of the end of the log."""
+    if run.history is None or run.checkpoint is None:
+        return run
+    for unit, saved in (("step", run.checkpoint.step), ("epoch", run.checkpoint.epoch)):
+        ends = [one.x[-1] for one in run.history.series.values() if one.unit == unit and one.x.size]
+        if saved is None or not ends:
+            continue
+        # An epoch may be counted from 0 in the one and from 1 in the other.
+        if saved < max(ends) - 1:
+            place, last = (Sentence(f"words.at_{unit}", x=int(x)) for x in (saved, max(ends)))
+            note = Sentence("notes.finding.saved_at", place=place, last=last)
+            return replace(run, notes=[*run.notes, note])
+        return run
+    return run
+
+
+def _network(weights: Weights, options: Options) -> tuple[nn.Module | None, Sequence[Sentence]]:
+    """Return the trained network: what --model builds, else the program in the checkpoint."""
+    if options.model is None:
+        return weights.program, ()
+    from kashika.load import checkpoints
+    from kashika.load.constructor import build
 
     named = parse(options.model, option="--model")
-    built = named.load()
-    module = built if is_module(built) else named.call(built)
-    if not is_module(module):
-        raise LoadError("errors.not_a_module", found=type(module).__name__, word=options.model)
-    checkpoints.put_into(module, state, path=path, model=f"{named.source}:{named.name}")
+    shapes = {name: tuple(one.shape) for name, one in weights.state.items()}
+    module, notes = build(named, shapes=shapes)
+    model = f"{named.source}:{named.name}"
+    return module, [*notes, *checkpoints.put_into(module, weights, model=model)]
+
+
+def _with_network(run: Run, module: nn.Module, options: Options) -> Run:
+    from kashika.load.samples import samples_from
+    from kashika.torch_network import TorchNetwork
+
     layers = () if options.layer is None else (options.layer,)
     network = TorchNetwork(module, loss=_loss(options.loss), layers=layers)
-    samples = {} if options.data is None else _samples(parse(options.data, option="--data"))
-    return replace(run, network=network, observations=Observations(network, samples))
+    if options.data is None:
+        return replace(run, network=network)
+    samples, notes = samples_from(options.data, target=options.target)
+    observations = Observations(network, samples)
+    return replace(run, network=network, observations=observations, notes=[*run.notes, *notes])
 
 
-def _samples(named: Named) -> dict[Split, Samples]:
-    """Call the user's function for the data and take what it returns."""
-    found = named.load()
-    content = named.call(found) if callable(found) else found
-    if not isinstance(content, Mapping) or not content:
-        raise LoadError("errors.data", name=named.name, found=type(content).__name__)
-    samples: dict[Split, Samples] = {}
-    for key, value in content.items():
-        split = split_of(str(key))
-        if split is None:
-            raise LoadError("errors.data_split", name=named.name, found=key)
-        samples[split] = samples_of(value, split=split)
-    return samples
+def _unused(options: Options) -> list[Sentence]:
+    unused = [f"--{name}" for name in ("data", "loss", "layer") if getattr(options, name)]
+    return [Sentence("notes.unused", options=", ".join(unused))] if unused else []
+
+
+def _candidates(found: Found, directory: Path, options: Options) -> list[Sentence]:
+    """Name what may be the network's code and the data, where they were not given."""
+    models = [] if options.model else candidates.models(found.files, directory)
+    data = [] if options.data else candidates.data(found.files, directory)
+    said = [("notes.finding.models", models), ("notes.finding.data", data)]
+    return [Sentence(key, names=", ".join(names[:5])) for key, names in said if names]
 
 
 def samples_of(value: object, *, split: Split) -> Samples:
@@ -199,49 +222,6 @@ def _loss(word: str | None) -> str | Callable[..., Any] | None:
         return word
     loss: Callable[..., Any] = parse(word, option="--loss").load()
     return loss
-
-
-def _absolute(key: str, value: Any, directory: Path) -> Any:
-    """Turn paths in `kashika.toml`, which are relative to it, into absolute ones."""
-    if key == "view":
-        return tuple(_absolute("", one, directory) for one in value)
-    if key == "checkpoint" or ".py:" in value:
-        return str(directory / value)
-    return value
-
-
-def _one_directory(directory: Path) -> Path | None:
-    """Return the directory with the logs: this one, else the only one below it that has any."""
-    if any(is_log(path) for path in directory.iterdir()):
-        return directory
-    below = sorted(
-        path for path in directory.iterdir() if path.is_dir() and path.name[0] not in "._"
-    )
-    found = [path for path in below if any(is_log(one) for one in path.iterdir())]
-    if len(found) > 1:
-        raise LoadError(
-            "errors.several_directories", path=directory, found=", ".join(p.name for p in found)
-        )  # fmt: skip
-    return found[0] if found else None
-
-
-def _checkpoints(directory: Path, logs: Path | None, given: str | None) -> list[Path]:
-    """Return the checkpoint that is given, else all in the directory and beside the logs."""
-    if given is not None:
-        return [Path(given)]
-    places = dict.fromkeys([directory, logs or directory])
-    return sorted(
-        path for place in places for path in place.iterdir() if path.suffix.lower() in _CHECKPOINTS
-    )
-
-
-_CHECKPOINTS = (".pth", ".pt", ".ckpt", ".bin")
-
-
-def _check_directory(path: Path) -> None:
-    if not path.is_dir():
-        key = "errors.not_a_directory" if path.exists() else "errors.no_such_directory"
-        raise LoadError(key, path=path)
 
 
 def versions() -> list[tuple[str, str]]:

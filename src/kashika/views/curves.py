@@ -65,6 +65,7 @@ class Curves:
     others : one panel for each other metric
     band : {split: (2, points)} 95 % interval of the accuracy, where the number of samples is known
     gap : valid loss minus train loss where both were logged, or None
+    saved : x at which the weights that are looked at were saved; None where it is not known
     train_loss, chance_loss : mean loss on the training samples, recomputed, of the network and of
         a constant answer; NaN if not known
     """
@@ -75,6 +76,7 @@ class Curves:
     others: tuple[Panel, ...] = ()
     band: Mapping[Split, FloatArray] = field(default_factory=dict)
     gap: Series | None = None
+    saved: int | None = None
     train_loss: float = np.nan
     chance_loss: float = np.nan
 
@@ -102,6 +104,7 @@ def measure(
     history: History,
     *,
     samples: Mapping[Split, int] | None = None,
+    saved: Mapping[str, int | None] | None = None,
     train_loss: float = np.nan,
     chance_loss: float = np.nan,
 ) -> Curves:
@@ -110,6 +113,7 @@ def measure(
     Parameters
     ----------
     samples : {split: number of samples} that the accuracies were computed on, where known
+    saved : {"epoch" or "step": that of the weights that are looked at}, where known
     train_loss, chance_loss : mean loss on the training samples, recomputed, of the network and of
         a constant answer
     """
@@ -119,7 +123,9 @@ def measure(
     band = {s: _band(one, counts[s]) for s, one in accuracy.series.items() if s in counts}
     others = tuple(one for one in panels.values() if one not in (loss, accuracy) and one.drawable)
     gap = _gap(loss.series)
-    return Curves(history, loss, accuracy, others, band, gap, train_loss, chance_loss)
+    unit = next((one.unit for one in loss.series.values()), "epoch")
+    place = None if saved is None else saved.get(unit)
+    return Curves(history, loss, accuracy, others, band, gap, place, train_loss, chance_loss)
 
 
 # --- rules -------------------------------------------------------------------------------------
@@ -279,17 +285,21 @@ def draw_gap(gap: Series, axes: Axes) -> None:
 # --- tables ------------------------------------------------------------------------------------
 
 
-def summary(curves: Curves) -> list[Row]:
-    """Return one row for each series: how long it is, how it began, its best, how it ended."""
+def summary(history: History) -> list[Row]:
+    """Return one row for each series: how long it is, how it began, its best, how it ended.
+
+    The best is that of the last run in the log, during training.
+    """
     rows: list[Row] = []
-    for name, series in curves.history.series.items():
-        finite, place = series.finite, _best(name.partition("_")[2], series.finite.y)
+    for name, series in history.series.items():
+        finite, judged = series.finite, series.during.finite
+        place = _best(name.partition("_")[2], judged.y)
         rows.append({
             "series": name,
             "points": len(series.y),
             "first": float(finite.y[0]) if finite.y.size else None,
-            "best": None if place is None else float(finite.y[place]),
-            "best_at": None if place is None else int(finite.x[place]),
+            "best": None if place is None else float(judged.y[place]),
+            "best_at": None if place is None else int(judged.x[place]),
             "last": float(finite.y[-1]) if finite.y.size else None,
         })  # fmt: skip
     return rows
@@ -309,9 +319,10 @@ def points(curves: Curves) -> list[Row]:
 
 def _of_run(run: Run) -> Curves:
     history = need(run.history, "history")
-    seen = _seen(run)
+    seen, weights = _seen(run), run.checkpoint
     return measure(
         history,
+        saved=None if weights is None else {"epoch": weights.epoch, "step": weights.step},
         samples={split: one.samples for split, one in seen.items()},
         train_loss=seen["train"].mean_loss if "train" in seen else np.nan,
         chance_loss=seen["train"].chance_loss if "train" in seen else np.nan,
@@ -460,6 +471,10 @@ def _mark(curves: Curves, axes: Axes) -> None:
         axes.axvline(
             last, color="gray", linewidth=0.8, linestyle=":", label=text("labels.last_at", x=last)
         )
+    if curves.saved is not None and curves.saved != curves.best:
+        axes.axvline(
+            curves.saved, color="gray", linewidth=0.8, label=text("labels.saved_at", x=curves.saved)
+        )
     axes.legend()
 
 
@@ -484,5 +499,5 @@ VIEW = View(
         Picture("gap", draw_gap, each=lambda c: () if c.gap is None else (c.gap,)),
         Picture("metrics", draw_metric, each=lambda c: c.others),
     ),
-    tables=(Table("summary", summary),),
+    tables=(Table("summary", lambda c: summary(c.history)),),
 )

@@ -1,59 +1,96 @@
-"""One file for each log format, with `recognises(path)` and `read(path)`."""
+"""One file for each log format, with `recognises(path, head)` and `read(path)`."""
 
-from collections.abc import Collection, Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from kashika.errors import LoadError
-from kashika.history import History, Series
+from kashika.history import History
 from kashika.load.logs import text
-from kashika.naming import SPLITS, series_name
+from kashika.load.logs.logged import Logged
+from kashika.load.logs.merging import merge, remarks
 from kashika.texts import Sentence
 
-_FORMATS = (text,)
+__all__ = ["Logged", "Logs", "is_log", "read", "read_all"]
+
+_FORMATS: tuple[ModuleType, ...] = (text,)
+"""In this order they are asked whether a file is theirs."""
+
+_HEAD = 65_536
 
 
 def is_log(path: Path) -> bool:
-    """Tell whether a file is a log: its name says what was logged, and a format knows it."""
-    return series_name(path.stem) is not None and any(one.recognises(path) for one in _FORMATS)
+    """Tell whether a file is likely to be a log: one of the formats knows it by its first bytes."""
+    return _format_of(path) is not None
 
 
-def read_directory(directory: Path) -> tuple[History | None, list[Sentence]]:
-    """Read every log in a directory.
-
-    Returns
-    -------
-    What was logged, None if there is no log; and a note on each file that is none, although its
-    name looks like one (train_list.txt).
+def read(path: Path) -> Logged:
+    """Read one file that was named as a log.
 
     Raises
     ------
     LoadError
-        If a loss or an accuracy cannot be read, or two files hold the same quantity.
+        If no format can read it.
     """
-    series: dict[str, Series] = {}
-    sources: dict[str, Path] = {}
-    notes: list[Sentence] = []
-    for path in sorted(directory.iterdir()):
-        name = series_name(path.stem)
-        if name is None or not is_log(path):
-            continue
-        if name in series:
-            raise LoadError("errors.same_series", first=sources[name], second=path, name=name)
-        one = next(one for one in _FORMATS if one.recognises(path))
+    if not path.is_file():
+        key = "errors.log.directory" if path.is_dir() else "errors.log.no_such_file"
+        raise LoadError(key, path=path)
+    found = _format_of(path)
+    logged: Logged = (text if found is None else found).read(path)
+    return logged
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """The logs of a run, read together.
+
+    Attributes
+    ----------
+    history : what was logged, None if there is nothing
+    notes : every repair and decision
+    unread : what the files that could not be read were refused for
+    """
+
+    history: History | None
+    notes: tuple[Sentence, ...] = ()
+    unread: tuple[Sentence, ...] = ()
+
+
+def read_all(paths: Iterable[Path], *, rename: Mapping[str, str]) -> Logs:
+    """Read the logs of one run.
+
+    Parameters
+    ----------
+    rename : {name as written: "{split}_{metric}"}, before kashika's own table of names
+
+    Raises
+    ------
+    LoadError
+        If none of the files can be read.
+    """
+    logs: dict[Path, Logged] = {}
+    refused: list[LoadError] = []
+    for path in paths:
         try:
-            series[name], sources[name] = one.read(path), path
+            logs[path] = read(path)
         except LoadError as error:
-            if name.partition("_")[2] in ("loss", "acc"):
-                raise
-            notes.append(Sentence("notes.log_skipped", error=error.sentence))
-    return (History(_in_order(series)) if series else None), notes
+            refused.append(error)
+    if refused and not logs:
+        raise refused[0]
+    history, notes = merge(logs, rename=rename)
+    said = remarks(history) if history else []
+    return Logs(history, (*notes, *said), tuple(error.sentence for error in refused))
 
 
-def _in_order(series: Mapping[str, Series]) -> dict[str, Series]:
-    """Sort by metric, then by split."""
-    place = [f"{split}_{metric}" for metric in sorted(_metrics(series)) for split in SPLITS]
-    return {name: series[name] for name in place if name in series}
-
-
-def _metrics(names: Collection[str]) -> set[str]:
-    return {name.partition("_")[2] for name in names}
+def _format_of(path: Path) -> ModuleType | None:
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise LoadError("errors.system", path=path, error=error.strerror) from error
+    return next((one for one in _FORMATS if one.recognises(path, head)), None)

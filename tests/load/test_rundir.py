@@ -16,7 +16,7 @@ from torch import nn
 
 from kashika.errors import LoadError, MismatchError
 from kashika.load import Options, load
-from kashika.load.rundir import configured, load_history
+from kashika.load.rundir import load_history
 from kashika.run import Run
 from kashika.texts import speaking
 
@@ -92,110 +92,6 @@ def refused(run: Path, **given: str) -> str:
     message = str(caught.value)
     assert len(message.splitlines()) == 1
     return message
-
-
-# --- kashika.toml --------------------------------------------------------------------------------
-
-
-def written(directory: Path, content: str | bytes) -> Path:
-    path = directory / "kashika.toml"
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def misread(directory: Path, content: str | bytes) -> str:
-    path = written(directory, content)
-    with pytest.raises(LoadError) as caught:
-        configured(directory, Options())
-    return str(caught.value).removeprefix(f"{path}: ")
-
-
-def test_without_the_file_the_options_are_what_was_given(tmp_path: Path) -> None:
-    given = Options(model="mlp.py:MLP", view=("curves",))
-    assert configured(tmp_path, given) == given
-
-
-def test_every_option_may_stand_in_the_file_and_its_paths_are_relative_to_it(
-    tmp_path: Path,
-) -> None:
-    written(
-        tmp_path,
-        """
-        model = "nets/mlp.py:MLP(2, 'a/b.py:c')"
-        data = "/data/data.py:load"
-        loss = "losses.py:focal"
-        checkpoint = "output/model.pth"
-        layer = "layer_hidden"
-        lang = "ja"
-        view = ["curves", "mine.py:VIEW", "package.mine:VIEW"]
-        """,
-    )
-    assert configured(tmp_path, Options()) == Options(
-        model=f"{tmp_path}/nets/mlp.py:MLP(2, 'a/b.py:c')",
-        data="/data/data.py:load",
-        loss=f"{tmp_path}/losses.py:focal",
-        checkpoint=f"{tmp_path}/output/model.pth",
-        layer="layer_hidden",
-        lang="ja",
-        view=("curves", f"{tmp_path}/mine.py:VIEW", "package.mine:VIEW"),
-    )
-
-
-def test_modules_and_names_of_losses_are_no_paths(tmp_path: Path) -> None:
-    written(tmp_path, 'model = "nets.mlp:MLP"\nloss = "cross_entropy"')
-    found = configured(tmp_path, Options())
-    assert (found.model, found.loss) == ("nets.mlp:MLP", "cross_entropy")
-
-
-def test_an_option_wins_over_the_file(tmp_path: Path) -> None:
-    written(tmp_path, 'model = "mlp.py:MLP"\ndata = "data.py:load"\nview = ["curves"]')
-    given = Options(model="other.py:Net", view=("weights",))
-    assert configured(tmp_path, given) == Options(
-        model="other.py:Net", data=f"{tmp_path}/data.py:load", view=("weights",)
-    )
-
-
-def test_an_error_in_the_file_is_told_with_its_place(tmp_path: Path) -> None:
-    message = misread(tmp_path, 'model = "mlp.py:MLP"\ndata = data.py')
-    assert message == (
-        "expected TOML, found an error in it (Invalid value (at line 2, column 8)); "
-        "correct the file"
-    )
-
-
-def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
-    message = misread(tmp_path, 'layer = "層"'.encode("cp932"))
-    assert message.startswith("expected TOML, found an error in it ('utf-8' codec can't decode")
-
-
-def test_a_key_that_there_is_not_is_told_which_there_are(tmp_path: Path) -> None:
-    assert misread(tmp_path, 'modell = "mlp.py:MLP"') == (
-        "expected the keys checkpoint, data, lang, layer, loss, model, view, found 'modell'; "
-        "correct the key"
-    )
-
-
-@pytest.mark.parametrize(
-    ("line", "name", "value"),
-    [
-        ("model = 3", "model", "3"),
-        ('model = ["mlp.py:MLP"]', "model", "['mlp.py:MLP']"),
-        ('view = "curves"', "view", "'curves'"),
-        ("view = [1]", "view", "[1]"),
-        ("checkpoint = true", "checkpoint", "True"),
-        ("[data]\ntrain = 1", "data", "{'train': 1}"),
-    ],
-)
-def test_a_value_of_another_type_is_told(tmp_path: Path, line: str, name: str, value: str) -> None:
-    assert misread(tmp_path, line) == (
-        f"expected text (a list for view) for {name}, found {value}; correct the value"
-    )
-
-
-def test_a_run_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(LoadError) as caught:
-        configured(tmp_path / "no", Options())
-    assert str(caught.value) == f"{tmp_path}/no: expected a directory, found none; check the path"
 
 
 # --- finding the parts ---------------------------------------------------------------------------

@@ -1,0 +1,125 @@
+"""What the user says about a run: options of the command line, and `kashika.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from kashika.errors import LoadError
+
+CONFIG = "kashika.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user says about a run; each but `trust` may stand in `kashika.toml`.
+
+    Attributes
+    ----------
+    log : logs to read, files or directories, in their order; found if empty
+    rename : {name in a log: "{split}_{metric}"}
+    model : "FILE.py:NAME(arguments)" that builds the untrained network
+    data : "FILE.py:NAME", a file, a folder or a set of scikit-learn's with the samples
+    target : column of a table of data that holds the targets
+    loss : name as in torch.nn.functional, or "FILE.py:NAME"
+    checkpoint : file with the weights
+    weights : which set of weights in that file, where it has several
+    trust : run the code that a checkpoint asks for
+    layer : layer whose features are looked at
+    lang : language of the texts, "en" or "ja"
+    view : names of views, or "FILE.py:NAME"; all of them if empty
+    """
+
+    log: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    model: str | None = None
+    data: str | None = None
+    target: str | None = None
+    loss: str | None = None
+    checkpoint: str | None = None
+    weights: str | None = None
+    trust: bool = False
+    layer: str | None = None
+    lang: str | None = None
+    view: tuple[str, ...] = ()
+
+
+_SEVERAL = ("log", "view")
+
+
+def configured(directory: Path, options: Options) -> Options:
+    """Fill in what `kashika.toml` says where an option is not given; its paths become absolute.
+
+    Raises
+    ------
+    LoadError
+        If the file cannot be read or has an unknown key.
+    """
+    path = directory / CONFIG
+    if not path.is_file():
+        return options
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise LoadError("errors.config", path=path, error=error) from None
+    # A file that lies in somebody's directory must not be able to trust a checkpoint.
+    known = set(Options.__dataclass_fields__) - {"trust"}
+    for key, value in content.items():
+        if key not in known:
+            raise LoadError(
+                "errors.config_key", path=path, found=key, keys=", ".join(sorted(known))
+            )
+        if not all(isinstance(word, str) for word in _words(key, value)):
+            raise LoadError("errors.config_value", path=path, name=key, found=value)
+    said = {key: _absolute(key, value, directory) for key, value in content.items()}
+    given = {key: value for key in Options.__dataclass_fields__ if (value := getattr(options, key))}
+    return Options(**(said | given))
+
+
+def renaming(words: Sequence[str]) -> dict[str, str]:
+    """Read "NAME=SPLIT_METRIC" for each series that shall be called otherwise.
+
+    Raises
+    ------
+    LoadError
+        If a word has another form.
+    """
+    pairs = [word.rpartition("=") for word in words]
+    for word, (name, _, new) in zip(words, pairs, strict=True):
+        if not name.strip() or not new.strip():
+            raise LoadError("errors.finding.rename", found=word)
+    return {name.strip(): new.strip() for name, _, new in pairs}
+
+
+def _words(key: str, value: Any) -> list[Any]:
+    """Return what has to be text in a value; [None] where the value has another form."""
+    if key in _SEVERAL:
+        return value if isinstance(value, list) else [None]
+    if key == "rename":
+        return list(value.values()) if isinstance(value, dict) else [None]
+    return [value]
+
+
+def _absolute(key: str, value: Any, directory: Path) -> Any:
+    """Turn paths in `kashika.toml`, which are relative to it, into absolute ones."""
+    match key:
+        case "log":
+            return tuple(str(directory / one) for one in value)
+        case "view":
+            return tuple(_code(one, directory) for one in value)
+        case "checkpoint":
+            return str(directory / value)
+        case "data" if (directory / value).exists():
+            return str(directory / value)
+        case "model" | "data" | "loss":
+            return _code(value, directory)
+        case _:
+            return value
+
+
+def _code(word: str, directory: Path) -> str:
+    return str(directory / word) if ".py:" in word or ".ipynb:" in word else word

@@ -1,0 +1,155 @@
+"""What stands in kashika.toml and on the command line becomes one set of options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kashika.errors import LoadError
+from kashika.load.options import Options, configured, renaming
+from kashika.texts import speaking
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with speaking("en"):
+        yield
+
+
+def written(directory: Path, content: str | bytes) -> Path:
+    path = directory / "kashika.toml"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def misread(directory: Path, content: str | bytes) -> str:
+    path = written(directory, content)
+    with pytest.raises(LoadError) as caught:
+        configured(directory, Options())
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
+def test_without_the_file_the_options_are_what_was_given(tmp_path: Path) -> None:
+    given = Options(model="mlp.py:MLP", view=("curves",))
+    assert configured(tmp_path, given) == given
+
+
+def test_every_option_may_stand_in_the_file_and_its_paths_are_relative_to_it(
+    tmp_path: Path,
+) -> None:
+    written(
+        tmp_path,
+        """
+        model = "nets/mlp.py:MLP(2, 'a/b.py:c')"
+        data = "/data/data.py:load"
+        loss = "losses.py:focal"
+        checkpoint = "output/model.pth"
+        layer = "layer_hidden"
+        lang = "ja"
+        view = ["curves", "mine.py:VIEW", "package.mine:VIEW"]
+        log = ["output", "/logs/older.csv"]
+        target = "species"
+        weights = "model_ema"
+        rename = { "my loss" = "valid_loss" }
+        """,
+    )
+    assert configured(tmp_path, Options()) == Options(
+        model=f"{tmp_path}/nets/mlp.py:MLP(2, 'a/b.py:c')",
+        data="/data/data.py:load",
+        loss=f"{tmp_path}/losses.py:focal",
+        checkpoint=f"{tmp_path}/output/model.pth",
+        layer="layer_hidden",
+        lang="ja",
+        view=("curves", f"{tmp_path}/mine.py:VIEW", "package.mine:VIEW"),
+        log=(f"{tmp_path}/output", "/logs/older.csv"),
+        target="species",
+        weights="model_ema",
+        rename={"my loss": "valid_loss"},
+    )
+
+
+def test_modules_and_names_of_losses_are_no_paths(tmp_path: Path) -> None:
+    written(tmp_path, 'model = "nets.mlp:MLP"\nloss = "cross_entropy"')
+    found = configured(tmp_path, Options())
+    assert (found.model, found.loss) == ("nets.mlp:MLP", "cross_entropy")
+
+
+def test_an_option_wins_over_the_file(tmp_path: Path) -> None:
+    written(tmp_path, 'model = "mlp.py:MLP"\ndata = "data.py:load"\nview = ["curves"]')
+    given = Options(model="other.py:Net", view=("weights",))
+    assert configured(tmp_path, given) == Options(
+        model="other.py:Net", data=f"{tmp_path}/data.py:load", view=("weights",)
+    )
+
+
+def test_an_error_in_the_file_is_told_with_its_place(tmp_path: Path) -> None:
+    message = misread(tmp_path, 'model = "mlp.py:MLP"\ndata = data.py')
+    assert message == (
+        "expected TOML, found an error in it (Invalid value (at line 2, column 8)); "
+        "correct the file"
+    )
+
+
+def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+    message = misread(tmp_path, 'layer = "層"'.encode("cp932"))
+    assert message.startswith("expected TOML, found an error in it ('utf-8' codec can't decode")
+
+
+def test_a_key_that_there_is_not_is_told_which_there_are(tmp_path: Path) -> None:
+    assert misread(tmp_path, 'modell = "mlp.py:MLP"') == (
+        "expected the keys checkpoint, data, lang, layer, log, loss, model, rename, target, view, "
+        "weights, found 'modell'; correct the key"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("model = 3", "model", "3"),
+        ('model = ["mlp.py:MLP"]', "model", "['mlp.py:MLP']"),
+        ('view = "curves"', "view", "'curves'"),
+        ("view = [1]", "view", "[1]"),
+        ("checkpoint = true", "checkpoint", "True"),
+        ("[data]\ntrain = 1", "data", "{'train': 1}"),
+        ("rename = 'a=b'", "rename", "'a=b'"),
+        ("rename = { a = 1 }", "rename", "{'a': 1}"),
+    ],
+)
+def test_a_value_of_another_type_is_told(tmp_path: Path, line: str, name: str, value: str) -> None:
+    assert misread(tmp_path, line) == (
+        f"expected text (a list for view) for {name}, found {value}; correct the value"
+    )
+
+
+def test_a_file_beside_the_run_cannot_trust_a_checkpoint(tmp_path: Path) -> None:
+    assert misread(tmp_path, "trust = true").endswith("found 'trust'; correct the key")
+
+
+def test_data_that_is_no_file_beside_it_is_the_name_of_a_set(tmp_path: Path) -> None:
+    written(tmp_path, 'data = "digits"')
+    assert configured(tmp_path, Options()).data == "digits"
+    (tmp_path / "digits").mkdir()
+    assert configured(tmp_path, Options()).data == str(tmp_path / "digits")
+
+
+def test_code_in_a_notebook_beside_it_is_a_path(tmp_path: Path) -> None:
+    written(tmp_path, 'model = "train.ipynb:Net(2)"')
+    assert configured(tmp_path, Options()).model == f"{tmp_path}/train.ipynb:Net(2)"
+
+
+def test_a_renaming_is_split_at_its_last_sign() -> None:
+    assert renaming(["a=b=valid_loss", "損失 = train_loss"]) == {
+        "a=b": "valid_loss", "損失": "train_loss"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("word", ["loss", "=valid_loss", "loss=", ""])
+def test_a_renaming_of_another_form_is_told(word: str) -> None:
+    with pytest.raises(LoadError) as caught:
+        renaming([word])
+    assert str(caught.value) == (
+        "--rename: expected NAME=SPLIT_METRIC such as my_metric=valid_acc, "
+        f"found {word!r}; correct it"
+    )
