@@ -448,7 +448,7 @@ TABLES: dict[str, tuple[str, dict[str, list[float]]]] = {
     "Ultralytics": (
         "     epoch,   train/box_loss,   val/box_loss,   metrics/mAP_0.5\n"
         "         0,          0.5,          0.6,          0.1\n",
-        {"train_box_loss": [0.5], "valid_box_loss": [0.6], "valid_mAP_0.5": [0.1]},
+        {"train_box_loss": [0.5], "valid_box_loss": [0.6], "valid_map_0.5": [0.1]},
     ),
     "W&B": (
         '"Step","run-1 - train/loss","run-1 - train/loss__MIN","run-1 - train/loss__MAX"\n'

@@ -97,11 +97,11 @@ def test_six_validation_sets_are_six_series() -> None:
 def test_the_events_of_yolo_agree_with_its_table() -> None:
     events = history("yolov5_circle.tfevents").series
     table = history("yolov5_circle_results.csv").series
-    for name in ("train_box_loss", "valid_box_loss", "valid_mAP_0.5"):
+    for name in ("train_box_loss", "valid_box_loss", "valid_map_0.5"):
         assert events[name].y.size == table[name].y.size == 300
         np.testing.assert_allclose(events[name].y, table[name].y, rtol=1e-3, atol=1e-5)
-    best = int(np.argmax(table["valid_mAP_0.5"].y))
-    assert (best, table["valid_mAP_0.5"].y[best]) == (275, 0.77742)
+    best = int(np.argmax(table["valid_map_0.5"].y))
+    assert (best, table["valid_map_0.5"].y[best]) == (275, 0.77742)
 
 
 def test_five_runs_in_one_file_are_five_segments() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kashika.distribution import Array, FloatArray
-from kashika.naming import SPLITS, Split, series_name
+from kashika.naming import SPLITS, Split, standard_name
 
 Unit = Literal["epoch", "step", "row"]
 
@@ -162,7 +162,7 @@ class History:
         series = {}
         for name, value in values.items():
             y = np.atleast_1d(np.asarray(value, dtype=np.float64))
-            known = series_name(name)
+            known = standard_name(name)
             if y.ndim != 1 or known is None:
                 raise ValueError(
                     f"history[{name!r}]: expected {{split}}_{{metric}}, the split one of {SPLITS}, "

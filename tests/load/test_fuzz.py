@@ -131,7 +131,8 @@ def by_safetensors(directory: Path) -> bytes:  # noqa: ARG001
 
 def by_script(directory: Path) -> bytes:
     with warnings.catch_warnings(action="ignore"):  # deprecated, and in use for years to come
-        torch.jit.trace(torch.nn.Linear(3, 2), torch.zeros(1, 3)).save(directory / "seed.pt")
+        network = torch.jit.script(torch.nn.Linear(3, 2))
+        torch.jit.save(network, directory / "seed.pt")
     return (directory / "seed.pt").read_bytes()
 
 
@@ -271,6 +272,15 @@ def bounded() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+def read_or_refused(read: Read, path: Path) -> str:
+    """Return the message of the error that is kashika's own, "" if there is none."""
+    try:
+        read(path)
+    except KashikaError as error:
+        return str(error)
+    return ""
+
+
 def attack(form: str, directory: Path, *, count: int, seed: int = 0) -> None:
     """Read `count` damaged files of a format."""
     name, make, read = FORMATS[form]
@@ -286,11 +296,10 @@ def attack(form: str, directory: Path, *, count: int, seed: int = 0) -> None:
         path.write_bytes(damaged(sound, rng))
         try:
             with limited():
-                read(path)
-        except KashikaError as error:
-            assert "\n" not in str(error), f"{form} {i}: {error}"
+                said = read_or_refused(read, path)
         except (Exception, Hanging) as error:
             raise AssertionError(f"{form}, damaged file {i}: {error!r}; it is {path}") from error
+        assert "\n" not in said, f"{form}, damaged file {i}"
 
 
 @pytest.mark.usefixtures("bounded")

@@ -197,6 +197,16 @@ def test_what_is_no_whole_pickle_is_refused_in_one_way(content: bytes) -> None:
         b"\x80\x02)" + b"\x85" * 200_000 + b"}h\x00.",
         b"\x80\x02})" + b"\x85" * 200_000 + b"Ns.",  # a key that is too deep to be hashed
         b"\x80\x02})" + b"2\x86" * 100 + b"Ns.",  # a key of 2 ** 100 parts
+        b"\x80\x04]" + b"(222e" * 60 + b"h\x00\x93.",
+        b"\x80\x02]" + b"".join(b"(2" + b"2" * 3 + b"l" for _ in range(60)) + b"2\x93.",
+        # A list of a million parts, of which a million copies are asked for.
+        b"\x80\x04]("
+        + b"N" * 1_000_000
+        + b"e\x94"
+        + b"(h\x00\x85" * 9
+        + b"c__builtin__\nlist\n\x94"
+        + b"h\x01h\x00\x85R" * 20_000
+        + b".",
     ],
 )
 def test_a_pickle_that_asks_for_the_whole_machine_does_not_get_it(content: bytes) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kashika.load.logs import is_log
-from kashika.naming import split_of
+from kashika.naming import names_only_split
 from kashika.texts import Sentence
 
 DEPTH = 4
@@ -101,10 +101,7 @@ def _run_of(log: Path, directory: Path) -> Path:
     `add_scalars`, as `Loss_train`, is a part of the run above it.
     """
     place = log.parent
-    words = re.split(r"[\W_]+", place.name)
-    if place != directory and any(split_of(word) for word in words):
-        return place.parent
-    return place
+    return place.parent if place != directory and names_only_split(place.name) else place
 
 
 def _checkpoints(files: Sequence[Path]) -> list[Path]:

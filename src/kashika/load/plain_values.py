@@ -62,15 +62,18 @@ def _check(shape: tuple[object, ...], dtype: np.dtype[np.generic], content: obje
     else:
         raise ValueError(f"an array of {dtype} holds {type(content).__name__}")
     if len(sizes) != len(shape) or prod(sizes) != length:
-        raise ValueError(f"an array of shape {shape} holds {length} numbers")
+        found = " × ".join(map(str, sizes)) if len(sizes) < 64 else len(sizes)
+        raise ValueError(f"an array of shape {found} holds {length} numbers")
 
 
 def _empty_array(*_: object) -> Array:
     return np.empty(0)
 
 
-def _number_type(name: str, *_: object) -> NumberType:
-    return NumberType(np.dtype(name if len(name) < 16 else "").str)
+def _number_type(name: object, *_: object) -> NumberType:
+    if not isinstance(name, str) or len(name) > 16:
+        raise TypeError("it is no name of a type of numbers")
+    return NumberType(np.dtype(name).str)
 
 
 def _scalar(kind: NumberType, data: bytes | str) -> object:

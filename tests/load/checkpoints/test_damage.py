@@ -357,3 +357,24 @@ def test_whatever_happens_to_a_file_there_is_an_answer_or_an_error(
             checkpoint_of(read(path))
             contents(path)
     assert time.perf_counter() - start < 30
+
+
+def test_what_is_named_in_itself_a_million_times_is_read_in_time(tmp_path: Path) -> None:
+    inner: object = {"weight": np.ones((2, 2))}
+    for _ in range(40):
+        inner = {"a": inner, "b": inner, "c": [inner, inner]}
+    looped: list[object] = [1.0]
+    looped.append(looped)
+    state = {"step": torch.ones(2), "exp_avg": torch.ones(2)}
+    optimiser: object = {"param_groups": [], "state": state}
+    for _ in range(40):
+        optimiser = {"param_groups": [optimiser, optimiser], "state": optimiser}
+    path = tmp_path / "c.pkl"
+    content = {"deep": inner, "loop": looped, "optim": optimiser, "weight": np.ones(3)}
+    path.write_bytes(pickle.dumps(content))
+    start = time.perf_counter()
+    try:
+        found = read(path)
+        assert str(found.other["optim"]) == "state of an optimiser, 2 tensors"
+    finally:
+        assert time.perf_counter() - start < 5

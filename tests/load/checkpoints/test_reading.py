@@ -209,7 +209,9 @@ def test_the_packed_weights_of_a_quantised_layer_are_shown(tmp_path: Path) -> No
         "0.bias": (2,),
     }
     torch.testing.assert_close(found.state["0.weight"], layer.weight.detach(), atol=0.01, rtol=0)
-    assert "are no tensors and were passed over: 0._packed_params.dtype" in said(found)
+    assert "no tensors that can be read here and were passed over: 0._packed_params.dtype" in said(
+        found
+    )
 
 
 def test_sparse_complex_and_empty_tensors_do_no_harm(tmp_path: Path) -> None:
@@ -384,6 +386,55 @@ def test_a_path_of_another_system_is_a_path(tmp_path: Path) -> None:
     assert read(path).other["root"] == "C:\\d"
 
 
+def test_of_a_flat_file_only_what_is_no_tensor_and_not_plain_is_said(tmp_path: Path) -> None:
+    content = {"weight": torch.ones(2), "epoch": 3, "settings": Settings(1, []), "loss": [0.5]}
+    found = read(saved(content, tmp_path / "c.pth"))
+    assert list(found.state) == ["weight"]
+    assert dict(found.other) == {
+        "epoch": 3,
+        "settings": {"width": 1, "names": []},
+        "loss": [0.5],
+    }
+    assert said(found) == (
+        "1 entries among the weights are no tensors that can be read here and were passed over: "
+        "settings"
+    )
+
+
+def test_a_file_of_python_2_is_read_and_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "c.pth"  # C024
+    legacy({"cafe.weight": torch.ones(2)}, path)
+    new = path.read_bytes()
+    old = new.replace(b"X\x0b\x00\x00\x00cafe.weight", b"U\x0bcaf\xe9.weight")
+    assert old != new
+    path.write_bytes(old)
+    found = read(path)
+    assert list(found.state) == ["café.weight"]
+    assert said(found) == "The file was written by Python 2; its text was read as latin-1"
+
+
+def test_tensors_with_attributes_and_of_subclasses_are_tensors(tmp_path: Path) -> None:
+    class Marked(Tensor):
+        pass
+
+    marked, parameter = torch.ones(2), nn.Parameter(torch.ones(3))
+    marked.mark = 1  # type: ignore[attr-defined]
+    parameter.mark = 2  # type: ignore[attr-defined]
+    derived = torch.ones(2, 2).as_subclass(Marked)
+    Marked.__qualname__ = "Marked"
+    globals()["Marked"] = Marked  # where pickle looks for it
+    path = saved(
+        {"a.weight": marked, "b.weight": parameter, "c.weight": derived}, tmp_path / "c.pth"
+    )
+    found = read(path)
+    assert {key: tuple(one.shape) for key, one in found.state.items()} == {
+        "a.weight": (2,),
+        "b.weight": (3,),
+        "c.weight": (2, 2),
+    }
+    assert found.notes == ()
+
+
 def test_a_whole_network_is_read_without_its_code(tmp_path: Path) -> None:
     program = (  # C013
         "import torch\n"
@@ -409,6 +460,52 @@ def test_a_whole_network_is_read_without_its_code(tmp_path: Path) -> None:
         assert "--trust" in said(found)
         message = refused(tmp_path / name, trust=True)
         assert message.startswith(f"{tmp_path / name}: expected an object that torch can load")
+
+
+@pytest.mark.parametrize("write", [zipped, legacy])
+@pytest.mark.parametrize(
+    "network",
+    [
+        net(),
+        nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Dropout(), nn.GELU(), nn.Linear(8, 3)),
+        nn.Sequential(nn.Unflatten(1, (1, 2)), nn.Conv1d(1, 3, 1), nn.ReLU(), nn.Flatten()),
+        nn.LayerNorm(2),
+    ],
+    ids=lambda network: f"{len(list(network.children()))} layers",
+)
+def test_a_whole_network_of_torchs_own_layers_is_rebuilt_and_run(
+    tmp_path: Path, write: Callable[[object, Path], None], network: nn.Module
+) -> None:
+    network = network.eval()  # C013
+    write(network, tmp_path / "c.pt")
+    found = read(tmp_path / "c.pt")
+    x = torch.linspace(-1, 1, 10).reshape(5, 2)
+    assert found.program is not None
+    assert torch.equal(found.program(x), network(x))
+    assert "rebuilt from them, and no code in the file was run" in said(found)
+    assert [name for name, _ in found.program.named_parameters()] == [
+        name for name, _ in network.named_parameters()
+    ]
+
+
+def test_a_network_with_a_hook_or_a_layer_of_ones_own_is_not_rebuilt(tmp_path: Path) -> None:
+    hooked, parent = net(), nn.Sequential(nn.Sequential(Own()))
+    hooked[0].register_forward_hook(returning)
+    for network in (hooked, parent):
+        found = read(saved(network, tmp_path / "c.pt"))
+        assert found.program is None
+        assert "Its code was not run" in said(found)
+
+
+class Own(nn.Linear):
+    """A layer that only its author has."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 3)
+
+
+def returning(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+    return output * 2
 
 
 def test_with_trust_a_whole_network_is_a_network(tmp_path: Path) -> None:

@@ -328,15 +328,21 @@ def test_an_empty_file_is_an_empty_log_and_no_error(tmp_path: Path, size: int) -
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "a Git LFS pointer"),
-        (b"<!DOCTYPE html><html>", "something else, which begins with b'<!DOCTYPE html><html'"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0",
+            "expected a log, found a Git LFS pointer; fetch the file with git lfs pull",
+        ),
+        (
+            b"<!DOCTYPE html><html>",
+            "expected a TensorBoard event file, found something else, which begins with b'<!DOC",
+        ),
     ],
 )
 def test_something_else_is_no_event_file(tmp_path: Path, content: bytes, why: str) -> None:
     (path := tmp_path / "events.out.tfevents.1").write_bytes(content)
     with pytest.raises(LoadError) as caught:
         read(path)
-    assert str(caught.value).startswith(f"{path}: expected a TensorBoard event file, found {why}")
+    assert str(caught.value).startswith(f"{path}: {why}")
 
 
 @pytest.mark.parametrize(

@@ -97,11 +97,11 @@ def test_of_two_files_that_differ_the_longer_is_read(order: tuple[str, str]) -> 
 
 def test_a_file_that_begins_later_and_ends_later_goes_on_with_the_first() -> None:
     history, notes = merged({
-        "0/a.csv": logged("loss", steps([1, 2, 3])), "1/a.csv": logged("loss", steps([3, 4], [9, 9])),
+        "0/a.csv": logged("loss", steps([1, 2, 3])), "1/a.csv": logged("loss", steps([2, 4], [9, 9])),
     })  # fmt: skip
     series = history.series["train_loss"]
-    assert series.latest.x.tolist() == [1, 2, 3, 4]
-    assert series.latest.y.tolist() == [1, 2, 9, 9]
+    assert series.latest.x.tolist() == [1, 2, 4]
+    assert series.latest.y.tolist() == [1, 9, 9]
     assert notes == []
 
 

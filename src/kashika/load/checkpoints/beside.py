@@ -54,7 +54,7 @@ class _Plain:
         if self.left < 0 or depth > _DEPTH:
             return "…"
         if is_optimiser(value):
-            count = sum(_tensors(one) for one in (mapping_of(value) or {}).values())
+            count = _count(value)
             return Sentence("words.weights.optimiser", count=count)
         match value:
             case None | bool() | int() | float() | str():
@@ -98,12 +98,17 @@ def _is_plain(one: Entry) -> bool:
     )
 
 
-def _tensors(value: object, depth: int = 0) -> int:
-    if isinstance(value, Entry):
-        return 1
-    inner = mapping_of(value)
-    parts = value if isinstance(value, list | tuple) else (inner or {}).values()
-    return sum(_tensors(one, depth + 1) for one in parts) if depth < 4 else 0
+def _count(value: object) -> int:
+    """Count the tensors in a value, each once."""
+    waiting, seen, count = [value], set(), 0
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        count += isinstance(one, Entry)
+        waiting += one if isinstance(one, list | tuple) else (mapping_of(one) or {}).values()
+    return count
 
 
 def _called(name: str, arguments: list[object]) -> str:

@@ -13,9 +13,6 @@ import numpy as np
 from kashika.load.checkpoints.entry import Entry, of_array
 from kashika.load.pickles import Thing
 
-ABOUT = "__metadata__"
-"""Where safetensors keep what they say about themselves."""
-
 _DEPTH = 6
 _FOLDS = 100
 _SHARED = 100  # so often one layer may stand in a network
@@ -28,6 +25,8 @@ _NO_WEIGHTS = re.compile(
     r"|metrics?$|log(s|ged)?$|loss(es)?$",
     re.IGNORECASE,
 )
+_PARTS = ("_parameters", "_buffers", "_modules")
+_PLAIN = (bool, int, float, str, list, dict, np.ndarray, type(None))
 _OF_OPTIMISERS = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg"}
 
 
@@ -40,13 +39,13 @@ class WeightSet:
     key : where it stands, "model" or "model.encoder"; "" for the file itself
     tensors : {name: tensor}
     skipped : names of what stands among them and is no tensor
-    whole : class of the network that was saved as an object; "" if it was none
+    whole : the network that was saved as an object; None if it was none
     """
 
     key: str
     tensors: Mapping[str, Entry]
     skipped: tuple[str, ...] = ()
-    whole: str = ""
+    whole: Thing | None = None
 
 
 def weight_sets(value: object) -> list[WeightSet]:
@@ -75,6 +74,42 @@ def is_optimiser(value: object) -> bool:
     return not _OF_OPTIMISERS.isdisjoint(map(str, (*inner, *first)))
 
 
+def is_of_torch(value: object) -> bool:
+    """Tell whether an object and all that is in it are layers of PyTorch with plain settings."""
+    waiting, seen = [value], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if not isinstance(one, Thing) or not _is_layer(one):
+            return False
+        waiting += (mapping_of(one.attributes["_modules"]) or {}).values()
+    return True
+
+
+def _is_layer(thing: Thing) -> bool:
+    own = thing.attributes
+    return (
+        thing.name.startswith("torch.nn.modules.")
+        and not thing.arguments
+        and all(isinstance(own.get(part), dict) for part in _PARTS)
+        and all(_is_setting(one) for key, one in own.items() if key not in _PARTS)
+    )
+
+
+def _is_setting(value: object) -> bool:
+    match value:
+        case None | bool() | int() | float() | str():
+            return True
+        case list() | tuple() | set():
+            return all(isinstance(one, bool | int | float | str | None) for one in value)
+        case dict():
+            return not value  # hooks: where there are any, they are code
+        case _:
+            return False
+
+
 def _sets(
     value: object, place: tuple[str, ...], seen: set[int], *, arrays: bool
 ) -> Iterator[WeightSet]:
@@ -84,9 +119,8 @@ def _sets(
     if inner is None or len(place) > _DEPTH or id(value) in seen or is_optimiser(value):
         return
     seen.add(id(value))
-    whole = value.name if isinstance(value, Thing) and "_modules" in value.attributes else ""
-    if whole:
-        yield WeightSet(".".join(place), dict(_of_module(value, "", Counter())), (), whole)
+    if isinstance(value, Thing) and "_modules" in value.attributes:
+        yield WeightSet(".".join(place), dict(_of_module(value, "", Counter())), (), value)
         return
     deeper = [
         one
@@ -97,9 +131,13 @@ def _sets(
     own = _direct(inner, arrays=arrays)
     named = any("." in name or name.endswith(("weight", "bias")) for name in own)
     if any(one.shape and one.is_real for one in own.values()) and (named or not deeper):
-        no_tensors = (key for key, one in inner.items() if not _tensors(key, one, arrays=arrays))
-        skipped = tuple(name for name in map(str, no_tensors) if name != ABOUT)
-        yield WeightSet(".".join(place), own, skipped)
+        # At the top, plain values are no part of the weights; they are shown beside them.
+        skipped = [
+            str(key)
+            for key, one in inner.items()
+            if not _tensors(key, one, arrays=arrays) and (place or not isinstance(one, _PLAIN))
+        ]
+        yield WeightSet(".".join(place), own, tuple(skipped))
     elif place and len(deeper) > 1 and all(one.key.count(".") == len(place) for one in deeper):
         # One network in parts, {"model": {"encoder": …, "decoder": …}}: the whole comes first.
         start = len(".".join(place)) + 1

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kashika.errors import LoadError, one_line
 from kashika.load.checkpoints import torch_files
 from kashika.load.checkpoints.content import Content
-from kashika.load.checkpoints.entry import ITEM_SIZE, Entry, Shape
+from kashika.load.checkpoints.entry import ITEM_SIZE, Entry, Shape, whole
 from kashika.load.checkpoints.mapped import Window, mapped
 from kashika.load.checkpoints.torch_names import TORCH, dtype_name
 from kashika.load.pickles import Thing, unpickle
@@ -108,9 +108,10 @@ def _value(name: str, kind: object, pieces: Mapping[str, Sequence[_Piece]]) -> o
     state = properties.state if isinstance(properties, Thing) else None
     first = state[0] if isinstance(state, tuple) else _attributes(properties)["dtype"]
     dtype = dtype_name(first)
-    if not isinstance(size, tuple) or prod(size) * ITEM_SIZE[dtype] > _WHOLE:
-        raise ValueError(f"{name} has the size {size}")
-    return Entry(size, dtype, lambda: _assembled(size, dtype, own))
+    shape = whole(size)
+    if prod(shape) * ITEM_SIZE[dtype] > _WHOLE:
+        raise ValueError(f"{name} has the size {shape}")
+    return Entry(shape, dtype, lambda: _assembled(shape, dtype, own))
 
 
 def _assembled(size: Shape, dtype: str, pieces: Sequence[_Piece]) -> Tensor:
@@ -124,12 +125,12 @@ def _assembled(size: Shape, dtype: str, pieces: Sequence[_Piece]) -> Tensor:
     for _, one in parts:
         if isinstance(one, Entry) and one.shape == size:
             return one.read()
-    whole = torch.empty(size, dtype=getattr(torch, dtype))
+    tensor = torch.empty(size, dtype=getattr(torch, dtype))
     for piece, one in parts:
         if isinstance(one, Entry):
             place = tuple(slice(a, a + n) for a, n in zip(piece.start, one.shape, strict=True))
-            whole[place] = one.read()
-    return whole
+            tensor[place] = one.read()
+    return tensor
 
 
 def _described(piece: _Piece) -> object:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
+_DIMENSIONS = 64
+
 ITEM_SIZE = {
     **dict.fromkeys(("float64", "int64", "uint64", "complex64"), 8),
     **dict.fromkeys(("float32", "int32", "uint32", "complex32", "qint32"), 4),
@@ -117,7 +119,7 @@ def dense(
     shape, steps, dtype = whole(size), whole(stride), dtype or storage.dtype
     (start,) = whole((offset,))
     if len(shape) != len(steps) or dtype not in ITEM_SIZE:
-        raise TypeError(f"a tensor of type {dtype}, shape {shape} and steps {steps}")
+        raise TypeError(f"a tensor of type {dtype} with {len(shape)} and {len(steps)} dimensions")
     end = start + 1 + sum((n - 1) * step for n, step in zip(shape, steps, strict=True))
     size_in_bytes = storage.numbers * ITEM_SIZE[storage.dtype]
     # Steps of zero would let one stored number stand for as many as the file likes.
@@ -144,7 +146,7 @@ def whole(sizes: object) -> Shape:
     TypeError
         If it is none.
     """
-    found = sizes if isinstance(sizes, tuple | list) else (None,)
-    if not all(isinstance(one, int) and 0 <= one < 1 << 62 for one in found):
-        raise TypeError(f"{sizes} is no shape")
-    return tuple(found)
+    found = tuple(sizes) if isinstance(sizes, tuple | list) and len(sizes) <= _DIMENSIONS else None
+    if found is None or not all(isinstance(one, int) and 0 <= one < 1 << 62 for one in found):
+        raise TypeError("a tensor has no shape")
+    return found

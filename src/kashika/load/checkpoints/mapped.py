@@ -26,6 +26,9 @@ def mapped(path: Path) -> memoryview:
         raise LoadError("errors.system", path=path, error=found) from error
 
 
+_LINE = 1 << 20  # bytes: the lines in a pickle are names and numbers
+
+
 class Window:
     """A stretch of memory, read like a file: `read()` and `read(n)`, `seek(n)` and `seek(n, 2)`."""
 
@@ -44,7 +47,7 @@ class Window:
         """Return what is left of the line."""
         start, step = self._place, 256
         while b"\n" not in (found := bytes(self._view[start : start + step])):
-            if start + step >= len(self._view):
+            if start + step >= len(self._view) or step > _LINE:
                 break
             step *= 4
         found = found[: found.find(b"\n") + 1] or found

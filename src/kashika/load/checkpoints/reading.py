@@ -5,13 +5,20 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kashika.errors import LoadError, one_line
 from kashika.load.checkpoints.beside import beside
-from kashika.load.checkpoints.choosing import WeightSet, is_optimiser, mapping_of, weight_sets
+from kashika.load.checkpoints.choosing import (
+    WeightSet,
+    is_of_torch,
+    is_optimiser,
+    mapping_of,
+    weight_sets,
+)
 from kashika.load.checkpoints.content import Content
 from kashika.load.checkpoints.entry import Entry, Shape
 from kashika.load.checkpoints.opening import opened
@@ -89,7 +96,7 @@ def read(path: Path, *, weights: str | None = None, trust: bool = False) -> Weig
     chosen, sets = _chosen(content, weights)
     state = _read(chosen, path)
     said = [*_said(content, chosen, sets), *_about(state), *_broken(content)]
-    program, about = _program(content)
+    program, about = _program(content, chosen, state)
     return Weights(
         path=path,
         format=content.format,
@@ -176,7 +183,10 @@ def _said(content: Content, chosen: WeightSet, sets: Sequence[WeightSet]) -> Ite
             "notes.weights.candidates", count=len(sets), chosen=chosen.key or '""', others=others
         )
     if chosen.whole and content.program is None:
-        yield Sentence("notes.weights.object", name=chosen.whole)
+        if is_of_torch(chosen.whole):
+            yield Sentence("notes.weights.rebuilt", name=chosen.whole.name)
+        else:
+            yield Sentence("notes.weights.object", name=chosen.whole.name)
     if chosen.skipped:
         names = _listed(chosen.skipped)
         yield Sentence("notes.weights.no_tensors", count=len(chosen.skipped), names=names)
@@ -212,14 +222,24 @@ def _broken(content: Content) -> Iterator[Sentence]:
         yield Sentence("notes.weights.checksum", count=len(broken), names=_listed(broken))
 
 
-def _program(content: Content) -> tuple[nn.Module | None, tuple[Sentence, ...]]:
-    if content.program is None:
+def _program(
+    content: Content, chosen: WeightSet, state: Mapping[str, Tensor]
+) -> tuple[nn.Module | None, tuple[Sentence, ...]]:
+    """Return the network that the file is, if it is one that can be run, and what is to be said."""
+    load = content.program
+    if load is None and chosen.whole and is_of_torch(chosen.whole):
+        from kashika.load.checkpoints.rebuilt import rebuilt
+
+        load = partial(rebuilt, chosen.whole, state)
+    if load is None:
         return None, ()
     # Not what is damaged: it would be read by code that trusts it.
     for name in content.broken():
         return None, (Sentence("notes.weights.no_program", error=name),)
     try:
-        return content.program(), (Sentence("notes.weights.program", format=content.format),)
+        closed = content.format in ("TorchScript", "torch.export")
+        said = (Sentence("notes.weights.program", format=content.format),) if closed else ()
+        return load(), said
     except Exception as error:  # noqa: BLE001  the weights can be looked at without it
         return None, (Sentence("notes.weights.no_program", error=one_line(error)),)
 

@@ -32,19 +32,20 @@ def opened(found: Archive, value: object) -> Content:
     return Content(
         found.path,
         "TorchScript",
-        dict(_tensors(value, "", 0)),
+        dict(_tensors(value, "", set())),
         broken=partial(_broken, found),
         program=program,
     )
 
 
-def _tensors(value: object, prefix: str, depth: int) -> Iterator[tuple[str, Entry]]:
+def _tensors(value: object, prefix: str, seen: set[int]) -> Iterator[tuple[str, Entry]]:
     """Give the parameters and buffers, then those of the modules inside."""
-    own = value.attributes if isinstance(value, Thing) and depth < 50 else {}
+    own = value.attributes if isinstance(value, Thing) and id(value) not in seen else {}
+    seen.add(id(value))
     yield from ((f"{prefix}{name}", one) for name, one in own.items() if isinstance(one, Entry))
     for name, part in own.items():
         if isinstance(part, Thing):
-            yield from _tensors(part, f"{prefix}{name}.", depth + 1)
+            yield from _tensors(part, f"{prefix}{name}.", seen)
 
 
 def _broken(found: Archive) -> list[str]:

@@ -18,7 +18,7 @@ _WHOLE = (
     "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin",
 )  # fmt: skip
 _SHARD = re.compile(r"(.+)-(\d{3,})-of-(\d{3,})\.(safetensors|bin)")
-_LONGEST = 1 << 28  # bytes of an index
+_LONGEST = 1 << 25  # bytes of an index
 
 Reader = Callable[[Path], Content]
 

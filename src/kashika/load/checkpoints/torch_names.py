@@ -86,7 +86,7 @@ def dtype_name(kind: object) -> str:
     last = kind.name.rpartition(".")[2] if isinstance(kind, Global) else ""
     name = _STORAGES.get(last.removesuffix("Storage"), last)
     if name not in ITEM_SIZE:
-        raise TypeError(f"{kind} is no type of numbers")
+        raise TypeError(f"{last or type(kind).__name__} is no type of numbers")
     return name
 
 
@@ -122,11 +122,15 @@ def _size(sizes: object = ()) -> Shape:
 
 
 def _device(kind: object, index: object = None) -> str:
-    return str(kind) if index is None else f"{kind}:{index}"
+    if not isinstance(kind, str) or not isinstance(index, int | None):
+        raise TypeError("it is no device")
+    return kind if index is None else f"{kind}:{index}"
 
 
 def _layout(name: object) -> Global:
-    return Global(str(name))
+    if not isinstance(name, str):
+        raise TypeError("it is no layout")
+    return Global(name)
 
 
 TORCH: Mapping[str, Callable[..., object]] = {

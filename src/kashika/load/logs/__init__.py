@@ -9,14 +9,25 @@ from types import ModuleType
 
 from kashika.errors import LoadError
 from kashika.history import History
-from kashika.load.logs import text
+from kashika.load.logs import (
+    arrays,
+    console,
+    delimited,
+    events,
+    json_history,
+    json_lines,
+    pickled,
+    text,
+)
 from kashika.load.logs.logged import Logged
 from kashika.load.logs.merging import merge, remarks
 from kashika.texts import Sentence
 
 __all__ = ["Logged", "Logs", "is_log", "read", "read_all"]
 
-_FORMATS: tuple[ModuleType, ...] = (text,)
+_FORMATS: tuple[ModuleType, ...] = (
+    events, pickled, arrays, json_history, json_lines, delimited, console, text,
+)  # fmt: skip
 """In this order they are asked whether a file is theirs."""
 
 _HEAD = 65_536

@@ -22,6 +22,15 @@ _NO_EVENTS = (".profile-empty", ".csv", ".json", ".png", ".tsv", ".txt", ".gz", 
 _POINTER = b"version https://git-lfs"
 _VERSION = b"brain.Event:"  # stands in the first record of each file
 
+_COUNTED = {
+    "histograms": "notes.log.events.histograms",
+    "images": "notes.log.events.images",
+    "audio": "notes.log.events.audio",
+    "text": "notes.log.events.text",
+    "others": "notes.log.events.others",
+}
+"""{kind of what is no scalar: how its number is said}."""
+
 _Pieces = dict[str, list[tuple[IntArray, FloatArray]]]
 
 
@@ -73,7 +82,7 @@ def _content(path: Path) -> Array:
         with path.open("rb") as file:
             head = file.read(64)
         if head.startswith(_POINTER):
-            raise LoadError("errors.log.events.pointer", path=path)
+            raise LoadError("errors.log.pointer", path=path)
         if len(head) >= 12 and not starts_with_record(head) and _VERSION not in head:
             raise LoadError("errors.log.events.other", path=path, found=head[:20])
         return np.asarray(np.memmap(path, np.uint8, mode="r")) if head else np.empty(0, np.uint8)
@@ -165,7 +174,7 @@ def _others(others: Mapping[str, Mapping[str, int]], path: Path) -> list[Sentenc
     """Count what is no scalar, by tag."""
     return [
         Sentence(
-            f"notes.log.events.{kind}",
+            _COUNTED[kind],
             path=path, count=sum(counts.values()), tags=_listed(counts),
         )
         for kind, counts in sorted(others.items())

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from kashika.errors import LoadError
-from kashika.load.logs.decoding import text_of
+from kashika.load.logs.decoding import decoded, text_of
 from kashika.load.logs.literals import literal
 from kashika.load.logs.logged import Logged
 from kashika.load.logs.nested import logged_in, looks_logged
@@ -23,13 +23,12 @@ def recognises(path: Path, head: bytes) -> bool:
 
     A list without names is a log only in a .json that is called so, as train_loss.json.
     """
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    if path.suffix.lower() not in _SUFFIXES or start not in (b"{", b"["):
-        return False
-    if start == b"[" and path.suffix.lower() != ".json":
+    text = decoded(head)[0]
+    start, suffix = text.lstrip()[:1], path.suffix.lower()
+    if suffix not in _SUFFIXES or start not in ("{", "[") or (start == "[" and suffix != ".json"):
         return False
     try:
-        content, _ = _parsed(head.decode(errors="ignore"), path)
+        content, _ = _parsed(text, path)
     except LoadError:
         return False
     return looks_logged(content, name=path.stem)

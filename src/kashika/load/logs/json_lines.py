@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kashika.errors import LoadError
-from kashika.load.logs.decoding import text_of
+from kashika.load.logs.decoding import decoded, text_of
 from kashika.load.logs.literals import literal
 from kashika.load.logs.logged import Logged
 from kashika.load.logs.nested import logged_in, looks_logged
@@ -20,10 +20,10 @@ _SUFFIXES = (*_LINES, ".json", ".txt", ".log", ".out", "")
 def recognises(path: Path, head: bytes) -> bool:
     """Tell whether a file holds dictionaries line by line, named as in training."""
     suffix = path.suffix.lower()
-    if suffix not in _SUFFIXES or not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+    text = decoded(head)[0]
+    if suffix not in _SUFFIXES or not text.lstrip().startswith("{"):
         return False
-    lines = head.decode("utf-8-sig", errors="ignore").split("\n")
-    rows, wrong = _rows(lines[:200])
+    rows, wrong = _rows(text.split("\n")[:200])
     few = len(rows) < (1 if suffix in _LINES else 2)
     return not few and len(wrong) <= len(rows) and looks_logged(rows, name=path.stem)
 

@@ -25,6 +25,8 @@ def number(value: object) -> float | None:
     ValueError
         If it is no number.
     """
+    if type(value) is float:  # nearly all of them are, and the patterns below take their time
+        return value
     match value:
         case None:
             return None

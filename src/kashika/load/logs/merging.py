@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 
 from kashika.history import History, Series
 from kashika.load.logs.logged import Logged
-from kashika.naming import SPLITS, series_name
+from kashika.naming import SPLITS, names_only_split, series_name, standard_name
 from kashika.texts import Sentence
 
 EVENTS = "TensorBoard events"
@@ -33,9 +34,10 @@ def merge(
     notes = [note for logged in logs.values() for note in logged.notes]
     series: dict[str, Series] = {}
     source: dict[str, Path] = {}
+    names = _names(logs, rename)
     for path, logged in logs.items():
         for written, one in logged.series.items():
-            name = _named(written, path, rename)
+            name = names[path, written]
             if name not in series:
                 series[name], source[name] = one, path
             elif _goes_on(series[name], one) or (
@@ -71,10 +73,43 @@ def remarks(history: History) -> list[Sentence]:
     return said + notes
 
 
-def _named(written: str, path: Path, rename: Mapping[str, str]) -> str:
-    """Return the name of a series; one without a name is called after its file."""
-    context = (path.stem, path.parent.name) if written else (path.parent.name,)
-    return series_name(written or path.stem, context=context, rename=rename) or f"train_{path.stem}"
+def _names(logs: Mapping[Path, Logged], rename: Mapping[str, str]) -> dict[tuple[Path, str], str]:
+    """Return the name of every series.
+
+    One that is called after its file, such as `snn_train_loss.txt`, is the loss, if it is the only
+    one of that split in the run.
+    """
+    names = {
+        (path, written): series_name(written, context=_context(path, logged), rename=rename)
+        for path, logged in logs.items()
+        for written in logged.series
+    }
+    plain = {key: _plain_name(name) for key, name in names.items() if not key[1]}
+    taken = Counter([*plain.values(), *(name for key, name in names.items() if key[1])])
+    return {
+        key: plain[key] if key in plain and taken[plain[key]] == 1 else name
+        for key, name in names.items()
+    }
+
+
+def _plain_name(name: str) -> str:
+    """Return "train_loss" for "train_snn_loss"."""
+    split, _, metric = name.partition("_")
+    words = set(metric.split("_"))
+    found = [word for word in ("loss", "acc") if word in words]
+    found += ["acc"] if "accuracy" in words else []
+    return f"{split}_{found[0]}" if len(found) == 1 else name
+
+
+def _context(path: Path, logged: Logged) -> tuple[str, ...]:
+    """Return what says of which split a series is, where its name does not: file, then folder.
+
+    In a file that names a split beside others without one, these others are of the training.
+    """
+    if any(standard_name(written) for written in logged.series):
+        return ()
+    folder = path.parent.name
+    return (path.stem, folder) if names_only_split(folder) else (path.stem,)
 
 
 def _goes_on(first: Series, second: Series) -> bool:
@@ -107,7 +142,11 @@ def _with_units(series: Mapping[str, Series]) -> tuple[dict[str, Series], list[S
     One value a row is one an epoch. Where one series has at least twice as many as another of the
     same run, it was logged by step, and the two are drawn over the same span.
     """
-    rows = {name: one.y.size for name, one in series.items() if one.unit == "row"}
+    rows = {
+        name: int(one.x[-1]) if one.x.size else 0
+        for name, one in series.items()
+        if one.unit == "row"
+    }
     most = max(rows.values(), default=0)
     by_step = {name for name, size in rows.items() if size > 2 * min(rows.values())}
     units = {name: "step" if name in by_step else "epoch" for name in rows}

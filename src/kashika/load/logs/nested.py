@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,17 @@ _X = ("steps", "step", "epochs", "epoch", "iterations", "x")
 _Y = ("values", "value", "y")
 _BESIDE = {"timestamps", "timestamp", "wall_time", "wall_times", "name", "type", "mode", "unit"}
 _NUMBERED = re.compile(r"(?i)(epoch|step|iter|iteration|round)?[ _-]?(\d{1,15})")
+_UNNAMED = "\0"  # in place of no name, which would be that of an index
 _SINCE_1970 = 1e9  # seconds; a wall time is more than these, and nothing else in a log is
+
+
+_LEFT = {
+    "other": "notes.log.nested.other",
+    "settings": "notes.log.nested.settings",
+    "summary": "notes.log.nested.summary",
+    "twice": "notes.log.nested.twice",
+}
+"""{why something is not read: how that is said}."""
 
 
 def series_in(content: object) -> dict[str, Series]:
@@ -67,7 +77,7 @@ def logged_in(content: object, *, path: Path) -> tuple[dict[str, Series], list[S
                 left.setdefault("twice", []).append(name)
             series.setdefault(name, one)
     said = [
-        Sentence(f"notes.log.nested.{why}", path=path, count=len(names), names=_short(names))
+        Sentence(_LEFT[why], path=path, count=len(names), names=_short(names))
         for why, names in left.items()
     ]
     return series, [*notes, *said]
@@ -94,7 +104,7 @@ def _is_rate(name: str) -> bool:
 def _series(table: Table, path: Path) -> tuple[dict[str, Series], list[Sentence]]:
     columns, notes = {}, []
     for name, cells in table.columns.items():
-        columns[name], wrong = _numbers(cells)
+        columns[name or _UNNAMED], wrong = _numbers(cells)
         if wrong:
             row, value = wrong[0]
             notes.append(
@@ -103,13 +113,12 @@ def _series(table: Table, path: Path) -> tuple[dict[str, Series], list[Sentence]
                     path=path, name=name, count=len(wrong), row=row, found=value,
                 )
             )  # fmt: skip
-    if set(columns) == {""}:
-        found = {"": _counted(columns[""])}
-    else:
-        found, said = series_of(columns)
-        notes += said
-    joined = {"/".join(filter(None, (*table.prefix, name))): one for name, one in found.items()}
-    return joined, notes
+    found, said = series_of(columns)
+    joined = {
+        "/".join(filter(None, (*table.prefix, name.removeprefix(_UNNAMED)))): one
+        for name, one in found.items()
+    }
+    return joined, [*notes, *said]
 
 
 def _numbers(cells: Sequence[object]) -> tuple[list[float | None], list[tuple[int, str]]]:
@@ -124,12 +133,6 @@ def _numbers(cells: Sequence[object]) -> tuple[list[float | None], list[tuple[in
             # Only text is quoted: the rest may be huge, or be nested too deeply to be printed.
             wrong.append((row, cell[:40] if isinstance(cell, str) else type(cell).__name__))
     return numbers, wrong
-
-
-def _counted(values: Iterable[float | None]) -> Series:
-    there = [(x, y) for x, y in enumerate(values, start=1) if y is not None]
-    x, y = zip(*there, strict=True)
-    return Series(np.array(x), np.array(y), "row")
 
 
 def _walk(content: object, place: tuple[str, ...]) -> Iterator[Table | Left]:

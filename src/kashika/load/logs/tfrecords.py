@@ -18,6 +18,7 @@ _BEFORE, _AFTER = 12, 4  # bytes of a record before and after its content
 _AT_ONCE = 16_384  # records; their arrays stay in the processor's cache
 _CHECKED = 4_096  # bytes; longer contents are images and the like, of which nothing is read
 _SEARCHED = 16 << 20  # bytes behind a damaged length in which the next record is looked for
+_RESUMED = 1_000  # times that the next record is looked for; then the rest is lost
 _LENGTH = Struct("<Q")
 
 
@@ -47,7 +48,7 @@ def blocks(data: Array) -> Iterator[Block]:
     ----------
     data : (bytes,) uint8, the whole file
     """
-    position = 0
+    position, losses = 0, 0
     while position < data.size:
         start, stop = _framed(data, position)
         damaged = np.flatnonzero(~_length_is_sound(data, start - _BEFORE))
@@ -57,7 +58,8 @@ def blocks(data: Array) -> Iterator[Block]:
         cut, resumed = False, end
         if count < _AT_ONCE and end < data.size:
             cut = end + _BEFORE > data.size or bool(_length_is_sound(data, np.array([end]))[0])
-            resumed = data.size if cut else _next(data, end + 1)
+            losses += 1
+            resumed = data.size if cut or losses > _RESUMED else _next(data, end + 1)
         yield Block(start, stop, _content_is_sound(data, start, stop), resumed - end, cut)
         position = resumed
 

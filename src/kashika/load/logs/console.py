@@ -1,0 +1,212 @@
+"""What a training loop printed: lines with names and numbers, `Epoch 3/10 … loss: 0.12`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from unicodedata import normalize
+
+from kashika.errors import LoadError
+from kashika.load.logs.decoding import decoded, text_of
+from kashika.load.logs.logged import Logged
+from kashika.load.logs.tabular import series_of
+from kashika.naming import is_metric, split_of
+from kashika.texts import Sentence
+
+FORMAT = "print log"
+
+_SUFFIXES = (".txt", ".log", ".out", ".err", ".stdout", ".csv", ".md", "")
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf)\b"
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_CLOCK = re.compile(
+    r"\d{4}[-/]\d\d[-/]\d\d|\d\d/\d\d(?=\s\d)|\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?|"
+    r"\b\d+(?:\.\d+)?\s?(?:ms|us|s|sec|min|h|it|MB|GB|MiB|GiB)(?:/(?:step|it|s|epoch|iter))?\b"
+)
+_BAR = re.compile(r"\[[=>.#\- ]{3,}\]|\|[█▏▎▍▌▋▊▉#\-\s]*\||━+")
+_PROGRESS = re.compile(r"(?<![\d.])(\d+)\s*/\s*(\d+)(?![\d.])")
+_PERCENT_DONE = re.compile(r"^\s*\d+(?:\.\d+)?%|\(\s*\d+(?:\.\d+)?\s*%\s*\)")
+_RATIO = re.compile(r"([:=]\s*)(\d+)\s*/\s*(\d+)\s*\(\s*[\d.]+\s*%\s*\)")
+_EPOCH = re.compile(
+    r"(?i)(?<![a-z_])(?:epochs?|ep|エポック)(?:\s*(?:no\.?|number))?\s*[:=#]?\s*[\[(]?\s*"
+    r"(\d+(?:\.\d+)?)(?:\s*(?:/|of)\s*\d+)?\s*[\])]?"
+)
+_STEP = re.compile(
+    r"(?i)(?<![a-z_/])(?:global[_ ]step|step|iter(?:ation)?s?|it|batch|update|ステップ|反復)"
+    r"\s*[:=#]?\s*[\[(]?\s*(\d+)(?:\s*(?:/|of)\s*\d+)?\s*[\])]?"
+)
+_OF_BATCHES = re.compile(r"(\d+)\s*/\s*\d+\s+(?:batches|steps|iter\w*)\b")
+_BRACKETED = re.compile(r"\[\s*(\d+)\s*/\s*(\d+)[^\]]*\]")
+_LEADING = re.compile(r"\s*(\d+)\s*[:|)]?\s+(?=[\[(A-Za-z])")
+_SPLIT = re.compile(
+    r"(?i)^\W*(?:\w+\s+)?(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev)\b"
+)
+_LABEL = re.compile(
+    r"(?i)(?<![\w/])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev|学習|訓練|検証|評価|テスト)"
+    r"(?:\s+(?:set|results?|metrics?|data))?\s*[:\]|>-]+\s*(?=\D)"
+)
+_NAME = r"[^\W\d][\w@/.\-%]*(?: [^\W\d][\w@/.\-%]*){0,3}"
+_VALUE = re.compile(
+    rf"(?i)(?P<name>{_NAME})(?:\s*(?P<sign>[:=])\s*|\s+)\(?(?P<value>{_NUMBER})(?P<percent>\s?%)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What one line says.
+
+    Attributes
+    ----------
+    cells : {name: value}, with "epoch" and "step" where the line names them
+    going : whether it is a progress bar that has not ended
+    """
+
+    cells: dict[str, float]
+    going: bool = False
+
+
+def recognises(path: Path, head: bytes) -> bool:
+    """Tell whether lines of a file print the same metric again and again."""
+    if path.suffix.lower() not in _SUFFIXES or b"\0\0\0\0" in head[:64]:
+        return False
+    lines = decoded(head)[0].replace("\r\n", "\n").split("\n")[:2000]
+    counts: dict[str, int] = {}
+    placed = False
+    for row in map(_row, lines):
+        for name in row.cells:
+            if is_metric(name):
+                counts[name] = counts.get(name, 0) + 1
+        placed = placed or bool({"epoch", "step"} & row.cells.keys())
+    return bool(counts) and (max(counts.values()) >= 2 or placed)
+
+
+def read(path: Path) -> Logged:
+    """Read the named numbers of every line, with the epoch and the step that it names.
+
+    A line without an epoch belongs to the one that was named last.
+
+    Raises
+    ------
+    LoadError
+        If no line has a number with a name.
+    """
+    text, notes = text_of(path)
+    rows = [row for row in map(_row, text.split("\n")) if row.cells]
+    kept = [row for i, row in enumerate(rows) if not row.going or _last_of_bar(rows, i)]
+    cells = list(_with_epochs(row.cells for row in kept))
+    counts = Counter(name for row in cells for name in row)
+    once = [name for name, count in counts.items() if count == 1 and not is_metric(name)]
+    names = [name for name in counts if name not in once or name in ("epoch", "step")]
+    if not set(names) - {"epoch", "step"}:
+        found = next((line.strip()[:40] for line in text.split("\n") if line.strip()), "")
+        raise LoadError("errors.log.nothing", path=path, found=found)
+    if len(rows) > len(kept):
+        notes.append(Sentence("notes.log.bars", path=path, count=len(rows) - len(kept)))
+    series, said = series_of({name: [row.get(name) for row in cells] for name in names})
+    if left := [name for name in once if name not in ("epoch", "step")]:
+        notes.append(Sentence("notes.log.once", path=path, names=", ".join(left[:10])))
+    return Logged(FORMAT, series, (*notes, *said))
+
+
+def _last_of_bar(rows: list[_Row], place: int) -> bool:
+    """Tell whether a bar that has not ended is the last that is known of it."""
+    return place + 1 == len(rows) or not rows[place + 1].cells.keys() >= rows[place].cells.keys()
+
+
+def _with_epochs(rows: Iterator[dict[str, float]]) -> Iterator[dict[str, float]]:
+    epoch = None
+    for row in rows:
+        epoch = row.get("epoch", epoch)
+        if row.keys() - {"epoch", "step"}:
+            yield row if epoch is None else {"epoch": epoch, **row}
+
+
+def _row(line: str) -> _Row:
+    """Find the epoch, the step and the named numbers in a line."""
+    if len(line) > 20_000 or not any(letter.isdigit() for letter in line):
+        return _Row({})
+    words = normalize("NFKC", _ANSI.sub("", line)) if not line.isascii() or "\x1b" in line else line
+    words = _back(words)
+    words = _RATIO.sub(_quotient, words)
+    cells: dict[str, float] = {}
+    words = _mark(_EPOCH, "epoch", words, cells)
+    bar = _BAR.search(words)
+    going = False
+    if bar is not None and (progress := _PROGRESS.search(words)):
+        going = int(progress[1]) < int(progress[2])
+        words = _PROGRESS.sub(" ", words, count=1)
+    words = _CLOCK.sub(";", _BAR.sub(";", words))
+    words = _mark(_STEP, "step", words, cells)
+    for pattern in (_OF_BATCHES, _BRACKETED):
+        if "step" not in cells and "epoch" in cells:
+            words = _mark(pattern, "step", words, cells)
+    if not cells:
+        words = _mark(_LEADING, "step", words, cells, anchored=True)
+    words = _PROGRESS.sub(";", _PERCENT_DONE.sub(";", words))
+    return _Row({**cells, **dict(_pairs(words))}, going)
+
+
+def _quotient(found: re.Match[str]) -> str:
+    """Return "Accuracy: 9830/10000 (98%)" as a share."""
+    return f"{found[1]}{int(found[2]) / int(found[3])}" if int(found[3]) else found[0]
+
+
+def _back(words: str) -> str:
+    """Return what is left on the screen of a line that went back to its beginning."""
+    words = re.sub(r"\x08+", "\r", words)
+    states = [state for state in words.split("\r") if state.strip()]
+    return states[-1] if states else ""
+
+
+def _mark(
+    pattern: re.Pattern[str],
+    name: str,
+    words: str,
+    cells: dict[str, float],
+    *,
+    anchored: bool = False,
+) -> str:
+    """Take an epoch or a step out of a line."""
+    found = pattern.match(words) if anchored else pattern.search(words)
+    if found is None:
+        return words
+    cells[name] = float(found[1])
+    return f"{words[: found.start()]};{words[found.end() :]}"
+
+
+def _pairs(words: str) -> Iterator[tuple[str, float]]:
+    """Give every name with its number; a label such as "Val:" holds for all up to the next one."""
+    label = _SPLIT.match(words)
+    split = "" if label is None else label[1]
+    for part in re.split(r"(?<=[;|\]\[])|(?=[\[|])", words):
+        if found := _LABEL.search(part):
+            split = found[1]
+        for match in _VALUE.finditer(part):
+            name = _cleaned(match["name"], split)
+            if not name or (match["sign"] is None and not is_metric(name)):
+                continue
+            says_split = any(split_of(word) for word in re.split(r"[\s_/.\-]+", name))
+            yield name if says_split else f"{split} {name}".strip(), float(match["value"])
+
+
+def _cleaned(name: str, split: str) -> str:
+    """Return a name without the words of the sentence in front of it."""
+    name = name.strip(" .-/")
+    words = name.split()
+    while words and words[0].lower() in (
+        "the",
+        "and",
+        "is",
+        "at",
+        "of",
+        "end",
+        "with",
+        "set",
+        "info",
+    ):
+        words = words[1:]
+    if len(words) > 1 and split and words[0].lower() == split.lower() and is_metric(words[-1]):
+        words = words[1:]
+    return " ".join(words)
