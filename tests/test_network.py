@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import kashika as ks
 from kashika import demo
 from kashika.distribution import Array, FloatArray
-from kashika.load.rundir import samples_of
+from kashika.load.samples import samples_of
 from kashika.observation import Layer, Observation
 from kashika.torch_network import TorchNetwork
 from kashika.views.features import dead_units

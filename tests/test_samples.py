@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from kashika import Arrays, MismatchError, speaking
 from kashika.distribution import Array
-from kashika.load.rundir import samples_of
+from kashika.load.samples import samples_of
 from kashika.run import Samples
 from kashika.torch_samples import TorchSamples
 

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from kashika import report
 from kashika.distribution import FloatArray
 from kashika.history import History
-from kashika.load.rundir import load_history, samples_of, versions
+from kashika.load.rundir import load_history, versions
+from kashika.load.samples import samples_of
 from kashika.naming import Split
 from kashika.run import Network, Observations, Run
 from kashika.view import View

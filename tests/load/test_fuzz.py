@@ -27,7 +27,16 @@ from torch.utils.tensorboard import SummaryWriter
 
 from kashika.errors import KashikaError
 from kashika.load import candidates, cells, checkpoints
-from kashika.load.logs import arrays, events, json_history, json_lines, pickled, text
+from kashika.load.logs import (
+    arrays,
+    console,
+    delimited,
+    events,
+    json_history,
+    json_lines,
+    pickled,
+    text,
+)
 from kashika.load.options import Options, configured
 from kashika.load.samples import samples_from
 
@@ -35,7 +44,7 @@ Make = Callable[[Path], bytes]
 Read = Callable[[Path], object]
 
 SECONDS, MEMORY = 5.0, 1 << 30
-FEW, MANY = 150, 1_500  # damaged files of each format, in a plain run and in a full one
+FEW, MANY = 100, 500  # damaged files of each format, in a plain run and in a full one
 
 ROWS = [
     {"epoch": i, "train_loss": 1 / (1 + i), "val_acc": i / 20, "pr": [0.5, i]} for i in range(20)
@@ -123,6 +132,11 @@ NOTEBOOK = {
     "nbformat": 4,
 }
 CONFIGURATION = 'model = "net.py:Net"\ndata = "data.py:load"\nlog = ["train_loss.txt", "b.txt"]\n'
+CONSOLE = "".join(
+    f"2024-01-02 10:00:{i:02} INFO Epoch [{i}/20] loss: {1 / i:.4f} val_acc: {5 * i}%\n"
+    for i in range(1, 21)
+)
+TABLE = "epoch,train_loss,検証損失\n" + "".join(f"{i},{1 / (1 + i)},\n" for i in range(20))
 
 
 def by_safetensors(directory: Path) -> bytes:  # noqa: ARG001
@@ -138,6 +152,14 @@ def by_script(directory: Path) -> bytes:
 
 FORMATS: dict[str, tuple[str, Make, Read]] = {
     "text": ("train_loss.txt", as_is("".join(f"{1 / (1 + i)}\n" for i in range(40))), of_log(text)),
+    "columns": (
+        "loss.txt",
+        as_is("".join(f"{i},{1 / (1 + i)}\n" for i in range(40))),
+        of_log(text),
+    ),
+    "list": ("train_loss.txt", as_is(repr(LISTS["train_loss"])), of_log(text)),
+    "console": ("train.log", as_is(CONSOLE), of_log(console)),
+    "CSV": ("metrics.csv", as_is(TABLE), of_log(delimited)),
     "events": ("events.out.tfevents.1", event_file, of_log(events)),
     "JSON": ("history.json", as_is(json.dumps(LISTS)), of_log(json_history)),
     "JSON rows": (

@@ -91,7 +91,9 @@ def _walk(directory: Path) -> tuple[list[Path], int]:
 
 
 def _may_hold_a_run(name: str) -> bool:
-    return not (name.startswith((".", "_")) or name in _NO_RUNS | _JUNK or name.endswith(".egg-info"))
+    return not (
+        name.startswith((".", "_")) or name in _NO_RUNS | _JUNK or name.endswith(".egg-info")
+    )
 
 
 def _run_of(log: Path, directory: Path) -> Path:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kashika.errors import LoadError
+from kashika.load.named import beside
 
 CONFIG = "kashika.toml"
 
@@ -110,16 +111,12 @@ def _absolute(key: str, value: Any, directory: Path) -> Any:
         case "log":
             return tuple(str(directory / one) for one in value)
         case "view":
-            return tuple(_code(one, directory) for one in value)
+            return tuple(beside(one, directory) for one in value)
         case "checkpoint":
             return str(directory / value)
         case "data" if (directory / value).exists():
             return str(directory / value)
         case "model" | "data" | "loss":
-            return _code(value, directory)
+            return beside(value, directory)
         case _:
             return value
-
-
-def _code(word: str, directory: Path) -> str:
-    return str(directory / word) if ".py:" in word or ".ipynb:" in word else word

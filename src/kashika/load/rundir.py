@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kashika.errors import LoadError, MismatchError
+from kashika.errors import LoadError
 from kashika.history import History
 from kashika.load import candidates, finding, logs
 from kashika.load.finding import Found
 from kashika.load.named import parse
 from kashika.load.options import Options
-from kashika.naming import Split
-from kashika.run import Arrays, Observations, Run, Samples
+from kashika.run import Observations, Run
 from kashika.texts import Sentence
 
 if TYPE_CHECKING:
@@ -83,10 +82,16 @@ def _found(path: Path, options: Options) -> Found:
     if options.log:
         named = [Path(word) for word in options.log]
         inside = [finding.find(one).logs if one.is_dir() else (one,) for one in named]
-        found = replace(found, logs=tuple(log for part in inside for log in part))
+        found = _without(replace(found, logs=tuple(log for part in inside for log in part)), "runs")
     if options.checkpoint is not None:
-        found = replace(found, checkpoints=(Path(options.checkpoint),))
+        found = _without(replace(found, checkpoints=(Path(options.checkpoint),)), "checkpoints")
     return found
+
+
+def _without(found: Found, choice: str) -> Found:
+    """Take back what was said of a choice that the user has made."""
+    kept = (note for note in found.notes if note.key != f"notes.finding.{choice}")
+    return replace(found, notes=tuple(kept))
 
 
 def _with_logs(run: Run, found: Found, options: Options) -> Run:
@@ -128,12 +133,11 @@ def _with_weights(run: Run, found: Found, options: Options) -> Run:
 
 def _with_curves_beside(run: Run, weights: Weights, options: Options) -> Run:
     """Take the lists of numbers that a training put into its checkpoint as the log."""
-    logged = logs.beside_weights(weights.other)
-    history, notes = logs.merge({weights.path: logged}, rename=options.rename)
-    if history is None:
+    read = logs.beside_weights(weights.other, path=weights.path, rename=options.rename)
+    if read.history is None:
         return run
-    said = Sentence("notes.finding.beside", names=", ".join(history.series))
-    return replace(run, history=history, notes=[*run.notes, said, *notes])
+    said = Sentence("notes.finding.beside", names=", ".join(read.history.series))
+    return replace(run, history=read.history, notes=[*run.notes, said, *read.notes])
 
 
 def _saved_at(run: Run) -> Run:
@@ -168,15 +172,20 @@ def _network(weights: Weights, options: Options) -> tuple[nn.Module | None, Sequ
 
 
 def _with_network(run: Run, module: nn.Module, options: Options) -> Run:
+    from kashika.load.labels import outputs_of, relabelled
     from kashika.load.samples import samples_from
+    from kashika.torch_loss import known_name
     from kashika.torch_network import TorchNetwork
 
     layers = () if options.layer is None else (options.layer,)
-    network = TorchNetwork(module, loss=_loss(options.loss), layers=layers)
+    loss = _loss(options.loss)
+    network = TorchNetwork(module, loss=loss, layers=layers)
     if options.data is None:
         return replace(run, network=network)
     samples, notes = samples_from(options.data, target=options.target)
-    observations = Observations(network, samples)
+    outputs = outputs_of(network, samples)
+    samples, said = relabelled(samples, outputs=outputs, loss=known_name(loss))
+    notes, observations = [*notes, *said], Observations(network, samples)
     return replace(run, network=network, observations=observations, notes=[*run.notes, *notes])
 
 
@@ -191,30 +200,6 @@ def _candidates(found: Found, directory: Path, options: Options) -> list[Sentenc
     data = [] if options.data else candidates.data(found.files, directory)
     said = [("notes.finding.models", models), ("notes.finding.data", data)]
     return [Sentence(key, names=", ".join(names[:5])) for key, names in said if names]
-
-
-def samples_of(value: object, *, split: Split) -> Samples:
-    """Take (X, y), a `Dataset` or a `DataLoader` as the samples of a split.
-
-    Raises
-    ------
-    MismatchError
-        If it is none of them, or its parts do not fit.
-    """
-    if isinstance(value, tuple | list) and len(value) == 2:
-        return Arrays.of(value[0], value[1], split=split)
-    if _is_dataset(value):
-        from kashika.torch_samples import TorchSamples
-
-        return TorchSamples.of(value, split=split)  # type: ignore[arg-type]
-    raise MismatchError("errors.samples", split=split, found=type(value).__name__)
-
-
-def _is_dataset(value: object) -> bool:
-    """Tell a `Dataset` or `DataLoader` from an array, a data frame, a mapping or a text."""
-    if isinstance(value, Mapping | str | bytes | tuple | list) or hasattr(value, "__array__"):
-        return False
-    return hasattr(value, "__getitem__") or hasattr(value, "dataset")
 
 
 def _loss(word: str | None) -> str | Callable[..., Any] | None:

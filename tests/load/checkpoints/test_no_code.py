@@ -132,7 +132,7 @@ def test_an_evil_value_in_a_distributed_checkpoint_is_not_made(tmp_path: Path) -
     touched.unlink(missing_ok=True)
     found = read(directory)
     assert list(found.state) == ["weight"]
-    assert found.other["evil"] == f"{os.name}.system(touch '{touched}')"
+    assert str(found.other["evil"]).startswith(f"{os.name}.system(touch '")
     assert not touched.exists()
 
 

@@ -21,9 +21,11 @@ from kashika.load.logs import (
 )
 from kashika.load.logs.logged import Logged
 from kashika.load.logs.merging import merge, remarks
+from kashika.load.logs.nested import series_in
+from kashika.naming import is_metric
 from kashika.texts import Sentence
 
-__all__ = ["Logged", "Logs", "is_log", "read", "read_all"]
+__all__ = ["Logged", "Logs", "beside_weights", "is_log", "read", "read_all"]
 
 _FORMATS: tuple[ModuleType, ...] = (
     events, pickled, arrays, json_history, json_lines, delimited, console, text,
@@ -94,6 +96,17 @@ def read_all(paths: Iterable[Path], *, rename: Mapping[str, str]) -> Logs:
     history, notes = merge(logs, rename=rename)
     said = remarks(history) if history else []
     return Logs(history, (*notes, *said), tuple(error.sentence for error in refused))
+
+
+def beside_weights(other: Mapping[str, object], *, path: Path, rename: Mapping[str, str]) -> Logs:
+    """Take the lists of numbers that stand beside the weights in a checkpoint as a log."""
+    lists = {
+        name: value
+        for name, value in series_in(other).items()
+        if is_metric(name) and value.y.size > 1
+    }
+    history, notes = merge({path: Logged("checkpoint", lists)}, rename=rename)
+    return Logs(history, (*notes, *(remarks(history) if history else ())))
 
 
 def _format_of(path: Path) -> ModuleType | None:

@@ -19,9 +19,9 @@ _JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
 
 def text_of(path: Path) -> tuple[str, list[Sentence]]:
-    """Return the text of a file, with "\\n" at the ends of its lines, and what was repaired.
+    r"""Return the text of a file, with "\n" at the ends of its lines, and what was repaired.
 
-    A "\\r" within a line stays, since progress bars go back by it.
+    A "\r" within a line stays, since progress bars go back by it.
 
     Raises
     ------

@@ -135,6 +135,7 @@ def _names(header: Sequence[str], path: Path) -> tuple[list[str], list[int], lis
         run = "" if parts is None else parts["run"]
         names[2] = f"{run}/{tag}" if split_of(run) else tag
         return names, [1, 2], []
+    names = [name or "index" for name in names]  # pandas writes its index without a name
     notes = []
     runs = {name.partition(" - ")[0] for name in names if " - " in name}
     if len(runs) == 1:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kashika.distribution import Array, FloatArray
 from kashika.history import Series, Unit
-from kashika.texts import Sentence
+from kashika.texts import Sentence, text
 
 _STEP = {
     "step", "steps", "global_step", "globalstep", "global_steps", "trainer_global_step",
@@ -67,7 +67,8 @@ def series_of(
                 series[name] = _series(y, there, places)
             else:
                 left.append(name)
-    notes = [Sentence("notes.log.left_out", names=", ".join(dict.fromkeys(left)))] if left else []
+    named = ", ".join(name or text("words.unnamed_column") for name in dict.fromkeys(left))
+    notes = [Sentence("notes.log.left_out", names=named)] if left else []
     return series, notes
 
 
@@ -111,7 +112,7 @@ def _through(step: FloatArray, epoch: FloatArray) -> FloatArray:
 
 
 def _is_index(name: str, y: FloatArray, places: Sequence[tuple[Unit, FloatArray]]) -> bool:
-    """Tell the column without a name that pandas writes in front: 0, 1, 2, …"""
+    """Tell the column without a name that pandas writes in front, the numbers of the rows."""
     rows = np.arange(y.size)
     named = _INDEX.fullmatch(_plain(name).replace(":", "")) is not None
     return named and y.size > 0 and (bool(places) or np.array_equal(y - y[0], rows)) and y.size > 1
