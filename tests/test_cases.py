@@ -430,7 +430,8 @@ def test_several_numbers_in_a_printed_line_are_told_apart_by_their_names(tmp_pat
          "valid_loss", [2.0, 1.8]),
         ("エポック 1: 損失 0.5 検証損失 0.6\nエポック 2: 損失 0.4 検証損失 0.55\n",
          "valid_loss", [0.6, 0.55]),
-        ("2026-01-02 10:00:00,123 INFO Epoch 1 loss 0.5\n2026-01-02 10:01:00,456 INFO Epoch 2 loss 0.4\n",
+        ("2026-01-02 10:00:00,123 INFO Epoch 1 loss 0.5\n"
+         "2026-01-02 10:01:00,456 INFO Epoch 2 loss 0.4\n",
          "train_loss", [0.5, 0.4]),
         ("{'loss': 0.5, 'epoch': 1.0}\n{'loss': 0.4, 'epoch': 2.0}\n", "train_loss", [0.5, 0.4]),
     ],
@@ -452,13 +453,13 @@ TABLES: dict[str, tuple[str, dict[str, list[float]]]] = {
         {"train_loss": [0.5, 0.4, 0.3], "valid_loss": [0.45]},
     ),
     "Ultralytics": (
-        "     epoch,   train/box_loss,   val/box_loss,   metrics/mAP_0.5\n"
-        "         0,          0.5,          0.6,          0.1\n",
+        ("     epoch,   train/box_loss,   val/box_loss,   metrics/mAP_0.5\n"
+        "         0,          0.5,          0.6,          0.1\n"),
         {"train_box_loss": [0.5], "valid_box_loss": [0.6], "valid_map_0.5": [0.1]},
     ),
     "W&B": (
-        '"Step","run-1 - train/loss","run-1 - train/loss__MIN","run-1 - train/loss__MAX"\n'
-        '"1","0.5","0.5","0.5"\n"2","0.4","0.4","0.4"\n',
+        ('"Step","run-1 - train/loss","run-1 - train/loss__MIN","run-1 - train/loss__MAX"\n'
+        '"1","0.5","0.5","0.5"\n"2","0.4","0.4","0.4"\n'),
         {"train_loss": [0.5, 0.4]},
     ),
     "pandas": (",loss,val_loss\n0,0.5,0.6\n1,0.4,0.5\n",

@@ -266,8 +266,8 @@ def test_a_picture_that_the_view_does_not_have_is_refused(tmp_path: Path) -> Non
     with pytest.raises(LoadError) as caught:
         figure.save(curves.VIEW, CURVES, tmp_path / "a.svg", picture="lost")
     assert str(caught.value) == (
-        "picture: expected one of loss, loss_log, accuracy, gap, metrics of the view curves, found 'lost'; "
-        "choose one of them"
+        "picture: expected one of loss, loss_log, accuracy, gap, metrics of the view curves, "
+        "found 'lost'; choose one of them"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -46,9 +46,10 @@ BELOW = {
     "torch_network": "torch_capture torch_loss",
     "torch_samples": "run",
     "load": "torch_network torch_samples",
+    "contents": "views load",
     "notebook": "report load",
     "demo": "notebook",
-    "cli": "demo",
+    "cli": "demo contents",
     "__main__": "cli",
     "__init__": "notebook",
 }
@@ -65,7 +66,9 @@ class Place:
     only_in_functions: bool = True
 
 
-WITH_TORCH = ("load.constructor", "load.inference", "load.samples.tensors", "demo.training")
+WITH_TORCH = (
+    "load.code.constructor", "load.code.inference", "load.samples.tensors", "demo.training",
+)  # fmt: skip
 ANYWHERE = Place(lambda _: True, "anywhere")
 FOREIGN = {
     "numpy": Place(lambda _: True, "anywhere", only_in_functions=False),

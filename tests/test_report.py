@@ -18,7 +18,7 @@ from toy import Toy, two_clouds
 import kashika as ks
 from kashika import report as reports
 from kashika.cli import main
-from kashika.load.named import parse
+from kashika.load.code.named import parse
 from kashika.run import Observations
 from kashika.texts import Sentence
 from kashika.views import BUILTIN

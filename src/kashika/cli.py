@@ -208,7 +208,7 @@ def _analyzed(run: Path, options: Options, *, views: list[View[Any]] | None = No
 
 def _views(options: Options) -> list[View[Any]]:
     """Return the views that were asked for: all, some by name, and those from the user's files."""
-    from kashika.load.named import parse
+    from kashika.load.code.named import parse
     from kashika.report import available
     from kashika.view import View
 

@@ -130,12 +130,10 @@ def weights(model: nn.Module | Network | str | Path) -> _weights.Weights:
         If the file cannot be read.
     """
     if isinstance(model, str | Path):
-        from kashika.load.checkpoints import checkpoint_of, read_state
+        from kashika.load.checkpoints import checkpoint_of, read
 
         path = Path(model)
-        return _weights.VIEW.measure(
-            Run(path.name, checkpoint=checkpoint_of(path, read_state(path)))
-        )
+        return _weights.VIEW.measure(Run(path.name, checkpoint=checkpoint_of(read(path))))
     return _weights.VIEW.measure(Run("weights", network=_network(model)))
 
 

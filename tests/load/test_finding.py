@@ -37,8 +37,10 @@ def test_logs_in_the_directory_itself_are_those_of_the_run(tmp_path: Path) -> No
     found = find(tmp_path)
     assert relative(found.logs, tmp_path) == ["train_loss.txt", "valid_loss.txt"]
     assert list(map(str, found.notes)) == [
-        f"Several folders hold logs: {tmp_path} was read, these were not: old; "
-        "name one as RUN, or add it with --log"
+        (
+            f"Several folders hold logs: {tmp_path} was read, these were not: old; "
+            "name one as RUN, or add it with --log"
+        )
     ]
 
 
@@ -95,8 +97,10 @@ def test_the_choice_among_several_checkpoints_is_said(tmp_path: Path) -> None:
         "epoch=1.ckpt",
     ]
     assert list(map(str, found.notes)) == [
-        f"Several checkpoints: {tmp_path}/epoch=10.ckpt was read, these were not: "
-        "epoch=9.ckpt, epoch=1.ckpt; choose with --checkpoint"
+        (
+            f"Several checkpoints: {tmp_path}/epoch=10.ckpt was read, these were not: "
+            "epoch=9.ckpt, epoch=1.ckpt; choose with --checkpoint"
+        )
     ]
 
 
@@ -123,8 +127,10 @@ def test_what_systems_and_editors_leave_behind_is_passed_over_and_counted(tmp_pa
     found = find(tmp_path)
     assert relative(found.logs, tmp_path) == ["train_loss.txt"]
     assert list(map(str, found.notes)) == [  # C148
-        "3 files and folders that systems and editors leave behind (._*, __MACOSX, "
-        ".ipynb_checkpoints) were passed over"
+        (
+            "3 files and folders that systems and editors leave behind (._*, __MACOSX, "
+            ".ipynb_checkpoints) were passed over"
+        )
     ]
 
 

@@ -26,7 +26,8 @@ from safetensors.torch import save
 from torch.utils.tensorboard import SummaryWriter
 
 from kashika.errors import KashikaError
-from kashika.load import candidates, cells, checkpoints
+from kashika.load import candidates, checkpoints
+from kashika.load.code import cells
 from kashika.load.logs import (
     arrays,
     console,

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from kashika.load.named import parse
+from kashika.load.code.named import parse
 
 if TYPE_CHECKING:
     from kashika.demo import Recipe

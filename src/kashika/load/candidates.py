@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from kashika.errors import LoadError
+from kashika.load.code.statements import UNREADABLE, cell_sources, parsed
 
 _MOST_BYTES = 1_000_000
 _MODULES = {"Module", "LightningModule", "Sequential", "PreTrainedModel"}
@@ -42,22 +44,18 @@ def data(files: Sequence[Path], directory: Path) -> list[str]:
 
 
 def _sources(files: Sequence[Path]) -> Iterator[tuple[Path, ast.Module]]:
+    """Give the code of files and of the cells of notebooks, as far as it is Python."""
     for path in files:
         if path.suffix in (".py", ".ipynb") and path.stat().st_size <= _MOST_BYTES:
             try:
-                yield path, ast.parse(_code(path))
-            except (SyntaxError, ValueError, RecursionError, OSError, KeyError, TypeError):
+                for source in cell_sources(path) if path.suffix == ".ipynb" else [_read(path)]:
+                    yield path, parsed(source)
+            except (SyntaxError, OSError, LoadError, *UNREADABLE):
                 continue
 
 
-def _code(path: Path) -> str:
-    """Return the Python code of a file; of a notebook, that of its cells that can be parsed."""
-    content = path.read_text(encoding="utf-8")
-    if path.suffix == ".py":
-        return content
-    cells = [cell for cell in json.loads(content)["cells"] if cell["cell_type"] == "code"]
-    lines = "\n".join("".join(cell["source"]) + "\n" for cell in cells).splitlines()
-    return "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!")))
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _last_name(node: ast.expr) -> str:

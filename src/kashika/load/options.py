@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kashika.errors import LoadError
-from kashika.load.named import beside
+from kashika.load.code.named import beside
 
 CONFIG = "kashika.toml"
 
@@ -114,9 +114,16 @@ def _absolute(key: str, value: Any, directory: Path) -> Any:
             return tuple(beside(one, directory) for one in value)
         case "checkpoint":
             return str(directory / value)
-        case "data" if (directory / value).exists():
+        case "data" if _exists(directory / value):
             return str(directory / value)
         case "model" | "data" | "loss":
             return beside(value, directory)
         case _:
             return value
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is longer than names of files can be
+        return False

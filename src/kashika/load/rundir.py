@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from kashika.errors import LoadError
 from kashika.history import History
 from kashika.load import candidates, finding, logs
+from kashika.load.code.named import parse
 from kashika.load.finding import Found
-from kashika.load.named import parse
 from kashika.load.options import Options
 from kashika.run import Observations, Run
 from kashika.texts import Sentence
@@ -82,16 +82,19 @@ def _found(path: Path, options: Options) -> Found:
     if options.log:
         named = [Path(word) for word in options.log]
         inside = [finding.find(one).logs if one.is_dir() else (one,) for one in named]
-        found = _without(replace(found, logs=tuple(log for part in inside for log in part)), "runs")
+        found = _without(
+            replace(found, logs=tuple(log for part in inside for log in part)), "notes.finding.runs"
+        )
     if options.checkpoint is not None:
-        found = _without(replace(found, checkpoints=(Path(options.checkpoint),)), "checkpoints")
+        found = _without(
+            replace(found, checkpoints=(Path(options.checkpoint),)), "notes.finding.checkpoints"
+        )
     return found
 
 
 def _without(found: Found, choice: str) -> Found:
     """Take back what was said of a choice that the user has made."""
-    kept = (note for note in found.notes if note.key != f"notes.finding.{choice}")
-    return replace(found, notes=tuple(kept))
+    return replace(found, notes=tuple(note for note in found.notes if note.key != choice))
 
 
 def _with_logs(run: Run, found: Found, options: Options) -> Run:
@@ -162,7 +165,7 @@ def _network(weights: Weights, options: Options) -> tuple[nn.Module | None, Sequ
     if options.model is None:
         return weights.program, ()
     from kashika.load import checkpoints
-    from kashika.load.constructor import build
+    from kashika.load.code.constructor import build
 
     named = parse(options.model, option="--model")
     shapes = {name: tuple(one.shape) for name, one in weights.state.items()}
@@ -172,8 +175,8 @@ def _network(weights: Weights, options: Options) -> tuple[nn.Module | None, Sequ
 
 
 def _with_network(run: Run, module: nn.Module, options: Options) -> Run:
-    from kashika.load.labels import outputs_of, relabelled
     from kashika.load.samples import samples_from
+    from kashika.load.samples.labels import outputs_of, relabelled
     from kashika.torch_loss import known_name
     from kashika.torch_network import TorchNetwork
 

@@ -97,7 +97,8 @@ def test_of_two_files_that_differ_the_longer_is_read(order: tuple[str, str]) -> 
 
 def test_a_file_that_begins_later_and_ends_later_goes_on_with_the_first() -> None:
     history, notes = merged({
-        "0/a.csv": logged("loss", steps([1, 2, 3])), "1/a.csv": logged("loss", steps([2, 4], [9, 9])),
+        "0/a.csv": logged("loss", steps([1, 2, 3])),
+        "1/a.csv": logged("loss", steps([2, 4], [9, 9])),
     })  # fmt: skip
     series = history.series["train_loss"]
     assert series.latest.x.tolist() == [1, 2, 4]
@@ -134,8 +135,8 @@ def test_the_much_longer_series_of_two_is_one_of_steps() -> None:
     assert history.series["test_loss"].unit == "epoch"
     assert notes == [
         (
-            "No epochs or steps were logged: the longer series are taken as one value for each step "
-            "(train_loss (2222)), the shorter ones as one for each epoch (test_loss (21)), "
+            "No epochs or steps were logged: the longer series are taken as one value for each "
+            "step (train_loss (2222)), the shorter ones as one for each epoch (test_loss (21)), "
             "and both are drawn over the same span"
         )
     ]
@@ -199,8 +200,8 @@ def test_a_value_after_the_end_is_told() -> None:
     late = steps(x, [0.0711, 0.0459, 0.0443, 0.0467, 0.0392, 0.0142])
     assert said(valid_loss=late) == [
         (
-            "valid_loss: the value at step 8595 (0.0142) was measured right after the end of training, "
-            "where it was 0.0392; it is drawn apart and is no candidate for the best, since it may "
+            "valid_loss: the value at step 8595 (0.0142) was measured right after the end of "
+            "training, where it was 0.0392; it is drawn apart and is no candidate for the best, since it may "
             "come from other data"
         )
     ]

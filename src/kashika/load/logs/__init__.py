@@ -32,6 +32,13 @@ _FORMATS: tuple[ModuleType, ...] = (
 )  # fmt: skip
 """In this order they are asked whether a file is theirs."""
 
+_BY_SUFFIX: dict[str, ModuleType] = {
+    ".json": json_history, ".jsonl": json_lines, ".ndjson": json_lines, ".csv": delimited,
+    ".tsv": delimited, ".pkl": pickled, ".pickle": pickled, ".pt": pickled, ".pth": pickled,
+    ".npy": arrays, ".npz": arrays,
+}  # fmt: skip
+"""What a file that is named, and that no format knows, is read as."""
+
 _HEAD = 65_536
 
 
@@ -51,8 +58,8 @@ def read(path: Path) -> Logged:
     if not path.is_file():
         key = "errors.log.directory" if path.is_dir() else "errors.log.no_such_file"
         raise LoadError(key, path=path)
-    found = _format_of(path)
-    logged: Logged = (text if found is None else found).read(path)
+    found = _format_of(path) or _BY_SUFFIX.get(path.suffix.lower(), text)
+    logged: Logged = found.read(path)
     return logged
 
 

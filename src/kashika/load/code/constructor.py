@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from kashika.errors import LoadError
-from kashika.load.inference import infer_arguments
-from kashika.load.named import Named
-from kashika.load.shapes import Shapes
+from kashika.load.code.inference import infer_arguments
+from kashika.load.code.named import Named
+from kashika.load.code.shapes import Shapes
 from kashika.texts import Sentence
 
 

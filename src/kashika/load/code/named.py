@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from kashika.errors import LoadError, one_line
-from kashika.load import cells
+from kashika.load.code import cells
 from kashika.texts import Sentence
 
 

@@ -16,7 +16,7 @@ from kashika.errors import LoadError, one_line
 
 _MAGIC = re.compile(r"\s*(?:%{1,2}[A-Za-z]|!|\?|[\w, ]+=\s*[!%][\w./]|[\w.]+\?{1,2}\s*$)")
 _PYTHON_CELL = re.compile(r"\s*%%(time|timeit|capture|prun|python3?|memit|mprun)\b")
-_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, MemoryError)
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, MemoryError)
 
 
 def parsed(source: str) -> ast.Module:
@@ -47,14 +47,14 @@ def _without_magics(source: str) -> str:
     return "\n".join(lines)
 
 
-def _sources(path: Path) -> list[str]:
+def cell_sources(path: Path) -> list[str]:
     """Return the source of every code cell."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         cells = content["cells"] if "cells" in content else content["worksheets"][0]["cells"]
         code = [cell for cell in cells if cell["cell_type"] == "code"]
         return ["".join(cell["source"] if "source" in cell else cell["input"]) for cell in code]
-    except (*_UNREADABLE, IndexError) as error:
+    except (*UNREADABLE, IndexError) as error:
         raise LoadError("errors.code.notebook", path=path, error=one_line(error)) from None
 
 
@@ -100,7 +100,7 @@ def notebook(path: Path) -> tuple[list[Statement], list[int]]:
     found: list[Statement] = []
     broken = []
     imported: set[str] = set()
-    for cell, source in enumerate(_sources(path), start=1):
+    for cell, source in enumerate(cell_sources(path), start=1):
         try:
             body = parsed(source).body
             for node in body:
@@ -114,7 +114,7 @@ def notebook(path: Path) -> tuple[list[Statement], list[int]]:
                 elif _base(node) in imported:  # a setting of a package, and nothing of the user's
                     continue
                 found.append(statement)
-        except (SyntaxError, *_UNREADABLE):
+        except (SyntaxError, *UNREADABLE):
             broken.append(cell)
     return found, broken
 

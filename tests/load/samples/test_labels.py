@@ -13,7 +13,7 @@ from torch import nn
 
 from kashika.distribution import Array
 from kashika.errors import MismatchError
-from kashika.load.labels import Labels, outputs_of, relabelled, understood
+from kashika.load.samples.labels import Labels, outputs_of, relabelled, understood
 from kashika.naming import Split
 from kashika.run import Arrays, Observations, Samples
 from kashika.texts import speaking

@@ -10,14 +10,15 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import BinaryIO, Protocol
 
-from kashika.load.pickle_machine import Machine, Makers
-from kashika.load.plain_values import PLAIN
-from kashika.load.things import Global, Thing
+from kashika.load.pickles.machine import Machine, Makers
+from kashika.load.pickles.plain import PLAIN
+from kashika.load.pickles.things import Global, Thing
 
 __all__ = ["Global", "Thing", "Unpickled", "load", "unpickle"]
 
@@ -86,7 +87,8 @@ def unpickle(
     """
     machine = Machine({**PLAIN, **makers}, persistent or _no_persistent)
     try:
-        value = machine.run(pickletools.genops(stream))  # type: ignore[arg-type]
+        with warnings.catch_warnings(action="ignore"):  # such as of "\\d" in damaged text
+            value = machine.run(pickletools.genops(stream))  # type: ignore[arg-type]
     except pickle.UnpicklingError:
         raise
     # A damaged pickle takes what is not there, from the wrong kind of value, and much more.

@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 from kashika.errors import LoadError
-from kashika.load.constructor import build
-from kashika.load.inference import infer_arguments
-from kashika.load.named import parse
+from kashika.load.code.constructor import build
+from kashika.load.code.inference import infer_arguments
+from kashika.load.code.named import parse
 from kashika.texts import speaking
 
 Shapes = dict[str, tuple[int, ...]]

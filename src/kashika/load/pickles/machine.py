@@ -6,8 +6,8 @@ import pickle
 import pickletools
 from collections.abc import Callable, Iterator, Mapping
 
-from kashika.load.plain_values import fill
-from kashika.load.things import Global, Thing
+from kashika.load.pickles.plain import fill
+from kashika.load.pickles.things import Global, Thing
 
 Makers = Mapping[str, Callable[..., object]]
 

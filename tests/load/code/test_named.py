@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kashika.errors import LoadError
-from kashika.load.named import Named, beside, parse
+from kashika.load.code.named import Named, beside, parse
 from kashika.texts import speaking
 
 
@@ -288,7 +288,8 @@ def test_arguments_that_do_not_fit_are_told_by_python(tmp_path: Path) -> None:
 
 def test_what_kashika_itself_says_inside_the_users_code_stays_as_it_is(tmp_path: Path) -> None:
     source = (
-        "from kashika.load.named import parse\ndef MLP():\n    parse('no name', option='inner')"
+        "from kashika.load.code.named import parse\n"
+        "def MLP():\n    parse('no name', option='inner')"
     )
     file = write(tmp_path / "mine.py", source)
     assert said(f"{file}:MLP()").startswith("inner: expected FILE.py:NAME")

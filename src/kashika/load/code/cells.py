@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kashika.errors import LoadError
-from kashika.load.statements import Statement, notebook
+from kashika.load.code.statements import Statement, notebook
 from kashika.texts import Sentence
 
 

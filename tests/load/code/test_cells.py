@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from kashika.errors import LoadError
-from kashika.load.cells import program
-from kashika.load.named import parse
+from kashika.load.code.cells import program
+from kashika.load.code.named import parse
 from kashika.texts import speaking
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from kashika.errors import LoadError, one_line
-from kashika.load.shapes import UNCOUNTED, Shapes, left_over, places_of, readings
+from kashika.load.code.shapes import UNCOUNTED, Shapes, left_over, places_of, readings
 
 Arguments = dict[str, int]
 Attempt = Callable[[Arguments], Shapes | None]

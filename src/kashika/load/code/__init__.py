@@ -1,0 +1,1 @@
+"""The code that the user names: the only door for foreign code."""
