@@ -390,7 +390,7 @@ def test_every_view_is_listed_with_its_question_its_needs_and_its_pictures() -> 
     assert lines[:3] == [
         "curves       Did training converge, and does it generalise?",
         "             needs logs such as train_loss.txt",
-        "             curves.loss, curves.loss_log, curves.accuracy, curves.gap",
+        "             curves.loss, curves.loss_log, curves.accuracy, curves.gap, curves.metrics",
     ]
     assert "学習は収束し、汎化しているでしょうか。" in answered("views", "--lang", "ja")
 
@@ -438,10 +438,14 @@ class Bad:
 USERS_CODE = "expected code that runs, found {}; correct the code or the arguments"
 
 BAD = [
-    Bad("check no/where", "no/where: expected a directory, found none; check the path"),
+    Bad(
+        "check no/where",
+        "no/where: expected a file or a directory, found nothing; check the path",
+    ),
     Bad(
         "check {code}",
-        "{code}: expected a directory, found a file; name the folder that it lies in",
+        "{code}: expected a log, a checkpoint or their folder, found a .py file; "
+        "name the folder that it lies in",
     ),
     Bad(
         "check {run}/empty",
@@ -450,11 +454,11 @@ BAD = [
         file="empty/notes.md",
     ),
     Bad(
-        "check {run}",
-        "{run}/output/train_loss.txt, row 2: expected a number, found 'nul'; "
-        "correct or remove the line",
+        "check {run}/output/train_loss.txt",
+        "{run}/output/train_loss.txt: expected numbers of a training, found 'nul'; name a log, "
+        "or give its series as a file of one number a line",
         file="output/train_loss.txt",
-        content="0.5\nnul\n",
+        content="nul\n",
     ),
     Bad(
         "check {run}",
@@ -465,8 +469,8 @@ BAD = [
     ),
     Bad(
         "check {run}",
-        "{run}/kashika.toml: expected the keys checkpoint, data, lang, layer, loss, model, view, "
-        "found 'epochs'; correct the key",
+        "{run}/kashika.toml: expected the keys checkpoint, data, lang, layer, log, loss, model, "
+        "rename, target, view, weights, found 'epochs'; correct the key",
         file="kashika.toml",
         content="epochs = 3",
     ),
@@ -510,7 +514,8 @@ BAD = [
     Bad(
         "check {run} --model {code}:net(3)",
         "{run}/output/model.pth does not fit {code}:net: 2.weight is (2, 4), expected (3, 4) / "
-        "2.bias is (2,), expected (3,); give the arguments of the trained network in --model",
+        "2.bias is (2,), expected (3,), so the file has 2 outputs, the model 3; "
+        "give the arguments of the trained network in --model",
     ),
     Bad(
         "check {run}",
@@ -520,7 +525,7 @@ BAD = [
     ),
     Bad(
         "check {run} --checkpoint no.pth",
-        "--checkpoint: expected a file, found nothing at no.pth; check the path",
+        "no.pth: expected a checkpoint, found nothing; check the path",
     ),
     Bad(
         "check {run} --data {code}:wide",
@@ -572,7 +577,7 @@ BAD = [
     ),
     Bad(
         "figure {run} curves.los -o f.svg",
-        "picture: expected one of loss, loss_log, accuracy, gap of the view curves, "
+        "picture: expected one of loss, loss_log, accuracy, gap, metrics of the view curves, "
         "found 'los'; choose one of them",
     ),
     Bad(
@@ -640,7 +645,7 @@ def test_a_folder_that_cannot_be_written_is_told(run: Path) -> None:
 
 def test_a_path_with_a_line_break_is_told_in_one_line() -> None:
     assert refused("check", "no\nwhere") == (
-        "no where: expected a directory, found none; check the path"
+        "no where: expected a file or a directory, found nothing; check the path"
     )
 
 

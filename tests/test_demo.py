@@ -26,7 +26,7 @@ from kashika import demo
 from kashika.distribution import Array, FloatArray
 from kashika.errors import LoadError
 from kashika.load import Options, load
-from kashika.load.rundir import configured
+from kashika.load.options import configured
 from kashika.report import Report, analyze
 from kashika.texts import speaking
 from kashika.view import Level

@@ -173,7 +173,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ks.LoadError) as caught:
         ks.weights(path)
     assert str(caught.value) == (
-        f"--checkpoint: expected a file, found nothing at {path}; check the path"
+        f"{path}: expected a checkpoint, found nothing; check the path"
     )
 
 

@@ -261,7 +261,7 @@ def overfitted() -> reports.Report:
     run = ks.Run(
         "two words",
         history=ks.History.of(history),
-        notes=(Sentence("errors.empty_file", path="a.pth"),),
+        notes=(Sentence("errors.weights.empty", path="a.pth"),),
         provenance=(("seed", "0"), ("torch", "2.13")),
     )
     return reports.analyze(run, views=[BUILTIN[0], BUILTIN[4]])

@@ -119,7 +119,8 @@ def test_batches_are_the_samples_in_order() -> None:
         ("VAL", "valid"),
         ("validation", "valid"),
         ("Test", "test"),
-        ("dev", None),
+        ("dev", "valid"),
+        ("fold1", None),
     ],
 )
 def test_a_split_goes_by_several_names(name: str, split: str | None) -> None:
@@ -151,7 +152,6 @@ def test_metrics_are_listed_once_and_each_by_split_in_the_order_of_the_splits() 
     ("values", "message"),
     [
         ({"loss": [1.0]}, "history['loss']: {}; found an array of shape (1,)"),
-        ({"loss_val": [1.0]}, "history['loss_val']: {}; found an array of shape (1,)"),
         ({"train_": [1.0]}, "history['train_']: {}; found an array of shape (1,)"),
         (
             {"train_loss": [[1.0], [2.0]]},

@@ -99,6 +99,12 @@ def names_only_split(name: str) -> bool:
     )
 
 
+def names_series(name: str) -> bool:
+    """Tell whether a name is a split and a metric, and nothing else: "train_loss", "valAcc"."""
+    words = _words(name)
+    return names_only_split(name) and any(word in _WORDS for word in words)
+
+
 def is_metric(name: str) -> bool:
     """Tell whether a name has a word in it that logs of trainings use."""
     plain = (re.sub(r"[\W\d].*$", "", word) for word in _words(name))

@@ -55,8 +55,7 @@ class Report:
             "run": self.name,
             "findings": [_finding(finding) for finding in self.findings],
             "sections": [{"view": s.view.name, "missing": s.missing} for s in self.sections],
-            "notes": [str(note) for note in self.notes],
-            "unread": [str(error) for error in self.unread],
+            "notes": [str(note) for note in (*self.unread, *self.notes)],
             "provenance": dict(self.provenance),
         }
         return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)

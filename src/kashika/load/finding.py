@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kashika.load.checkpoints import is_checkpoint
 from kashika.load.logs import is_log
 from kashika.naming import names_only_split
 from kashika.texts import Sentence
@@ -19,7 +20,8 @@ _FILES = 20_000
 _JUNK = {"__MACOSX", ".ipynb_checkpoints"}
 _NO_RUNS = {"__pycache__", "node_modules", "site-packages", "venv", "env", "dist", "build"}
 _WEIGHTS = (".pth", ".pt", ".pt2", ".ckpt", ".safetensors")
-_BIN = re.compile(r"(?i)(pytorch_|adapter_)?model.*\.bin")
+_SHARED = (".bin", ".tar")
+"""Endings that other files have as well."""
 _OTHER_STATES = re.compile(
     r"optim|sched|scaler|rng_state|random_states|training_args", re.IGNORECASE
 )
@@ -122,8 +124,9 @@ def _checkpoints(files: Sequence[Path]) -> list[Path]:
 
 
 def names_weights(path: Path) -> bool:
-    """Tell whether a file is called as checkpoints are, whatever it holds."""
-    return path.suffix.lower() in _WEIGHTS or _BIN.fullmatch(path.name) is not None
+    """Tell whether a file is called as checkpoints are; it may be damaged, or something else."""
+    ending = path.suffix.lower()
+    return ending in _WEIGHTS or (ending in _SHARED and is_checkpoint(path))
 
 
 def _rank(path: Path) -> tuple[bool, float, list[tuple[bool, int, str]]]:

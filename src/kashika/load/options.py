@@ -65,7 +65,7 @@ def configured(directory: Path, options: Options) -> Options:
         return options
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise LoadError("errors.config", path=path, error=error) from None
     # A file that lies in somebody's directory must not be able to trust a checkpoint.
     known = set(Options.__dataclass_fields__) - {"trust"}
@@ -75,7 +75,7 @@ def configured(directory: Path, options: Options) -> Options:
                 "errors.config_key", path=path, found=key, keys=", ".join(sorted(known))
             )
         if not all(isinstance(word, str) for word in _words(key, value)):
-            raise LoadError("errors.config_value", path=path, name=key, found=value)
+            raise LoadError("errors.config_value", path=path, name=key, found=_shown(value))
     said = {key: _absolute(key, value, directory) for key, value in content.items()}
     given = {key: value for key in Options.__dataclass_fields__ if (value := getattr(options, key))}
     return Options(**(said | given))
@@ -120,6 +120,13 @@ def _absolute(key: str, value: Any, directory: Path) -> Any:
             return beside(value, directory)
         case _:
             return value
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)[:80]
+    except ValueError:  # Python prints no whole number of thousands of digits
+        return type(value).__name__
 
 
 def _exists(path: Path) -> bool:

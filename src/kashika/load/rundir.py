@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kashika.errors import LoadError
 from kashika.history import History
-from kashika.load import candidates, finding, logs
+from kashika.load import candidates, checkpoints, finding, logs
 from kashika.load.code.named import parse
 from kashika.load.finding import Found
 from kashika.load.options import Options
@@ -44,7 +44,11 @@ def load(path: Path, options: Options) -> Run:
         raise LoadError("errors.nothing_to_read", path=path)
     run = Run(path.resolve().name, layer=options.layer, notes=found.notes)
     run = _with_logs(run, found, options)
-    run = _with_weights(run, found, options)
+    if not found.checkpoints and options.model is not None:
+        raise LoadError("errors.model_without_checkpoint", path=path)
+    run = _with_weights(run, found, options) if found.checkpoints else run
+    notes = _unused(options) if run.network is None else []
+    run = replace(run, notes=[*run.notes, *notes])
     if not run.observations:
         run = replace(run, notes=[*run.notes, *_candidates(found, path, options)])
     named = filter(None, (options.model, options.data, options.loss))
@@ -73,10 +77,14 @@ def load_history(path: Path) -> History:
 def _found(path: Path, options: Options) -> Found:
     """Return the logs and checkpoints that are named, else those that are found."""
     if not path.exists():
-        raise LoadError("errors.no_such_directory", path=path)
+        raise LoadError("errors.finding.no_such_path", path=path)
+    if path.suffix.lower() in _NO_RUNS:
+        raise LoadError("errors.finding.not_a_run", path=path, found=path.suffix)
     if path.is_file():
-        known = not finding.names_weights(path) or logs.is_log(path)
-        found = Found((path,), (path,) if known else (), () if known else (path,), ())
+        weights = not logs.is_log(path) and (
+            finding.names_weights(path) or checkpoints.is_checkpoint(path)
+        )
+        found = Found((path,), () if weights else (path,), (path,) if weights else (), ())
     else:
         found = finding.find(path)
     if options.log:
@@ -90,6 +98,9 @@ def _found(path: Path, options: Options) -> Found:
             replace(found, checkpoints=(Path(options.checkpoint),)), "notes.finding.checkpoints"
         )
     return found
+
+
+_NO_RUNS = (".py", ".ipynb", ".md", ".toml", ".yaml", ".yml", ".html")
 
 
 def _without(found: Found, choice: str) -> Found:
@@ -112,12 +123,7 @@ def _with_logs(run: Run, found: Found, options: Options) -> Run:
 
 def _with_weights(run: Run, found: Found, options: Options) -> Run:
     """Add what the checkpoint holds; a damaged one does not take the logs along."""
-    from kashika.load import checkpoints
 
-    if not found.checkpoints:
-        if options.model is not None:
-            raise LoadError("errors.model_without_checkpoint", path=run.name)
-        return run
     path = found.checkpoints[0]
     try:
         weights = checkpoints.read(path, weights=options.weights, trust=options.trust)
@@ -130,7 +136,7 @@ def _with_weights(run: Run, found: Found, options: Options) -> Run:
     run = _with_curves_beside(run, weights, options) if run.history is None else _saved_at(run)
     module, notes = _network(weights, options)
     if module is None:
-        return replace(run, notes=[*run.notes, *_unused(options)])
+        return run
     return _with_network(replace(run, notes=[*run.notes, *notes]), module, options)
 
 
@@ -164,7 +170,6 @@ def _network(weights: Weights, options: Options) -> tuple[nn.Module | None, Sequ
     """Return the trained network: what --model builds, else the program in the checkpoint."""
     if options.model is None:
         return weights.program, ()
-    from kashika.load import checkpoints
     from kashika.load.code.constructor import build
 
     named = parse(options.model, option="--model")

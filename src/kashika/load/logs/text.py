@@ -21,7 +21,7 @@ from kashika.load.logs.logged import Logged
 from kashika.load.logs.loose_numbers import number
 from kashika.load.logs.nested import logged_in
 from kashika.load.logs.tabular import series_of, unit_of
-from kashika.naming import is_metric, split_of
+from kashika.naming import is_metric, names_series, split_of
 from kashika.texts import Sentence
 
 FORMAT = "text"
@@ -42,9 +42,11 @@ _FAST = re.compile(rb"[\d\s.,;eE+\-a-z]*", re.IGNORECASE)
 
 def recognises(path: Path, head: bytes) -> bool:
     """Tell whether a file is one of numbers, and is called as logs are."""
+    stem = path.stem
     if path.suffix.lower() not in _SUFFIXES:
         return False
-    stem = path.stem
+    if path.suffix.lower() == ".txt" and names_series(stem):
+        return True  # also where it is damaged: then it is told
     named = is_metric(stem) or (
         any(split_of(word) for word in re.split(r"[\W_]+", stem)) and not _DATA.search(stem)
     )
