@@ -172,9 +172,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.pth"
     with pytest.raises(ks.LoadError) as caught:
         ks.weights(path)
-    assert str(caught.value) == (
-        f"{path}: expected a checkpoint, found nothing; check the path"
-    )
+    assert str(caught.value) == (f"{path}: expected a checkpoint, found nothing; check the path")
 
 
 @pytest.mark.parametrize("look", LOOKS)

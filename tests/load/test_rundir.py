@@ -264,7 +264,8 @@ def test_something_else_than_a_mapping_is_told(run: Path, word: str, name: str, 
 
 def test_a_split_of_another_name_is_told(run: Path) -> None:
     message = refused(run, model=":net", data=":load(['fold1'])")
-    assert message.startswith("--data load: expected splits called train, valid or test, found fold1")
+    expected = "--data load: expected splits called train, valid or test, found fold1"
+    assert message.startswith(expected)
 
 
 def test_what_has_no_effect_without_a_model_is_noted(run: Path) -> None:

@@ -22,6 +22,7 @@ _NO_RUNS = {"__pycache__", "node_modules", "site-packages", "venv", "env", "dist
 _WEIGHTS = (".pth", ".pt", ".pt2", ".ckpt", ".safetensors")
 _SHARED = (".bin", ".tar")
 """Endings that other files have as well."""
+_MODEL = re.compile(r"(?i)(pytorch_|adapter_)?model.*\.bin")
 _OTHER_STATES = re.compile(
     r"optim|sched|scaler|rng_state|random_states|training_args", re.IGNORECASE
 )
@@ -126,7 +127,8 @@ def _checkpoints(files: Sequence[Path]) -> list[Path]:
 def names_weights(path: Path) -> bool:
     """Tell whether a file is called as checkpoints are; it may be damaged, or something else."""
     ending = path.suffix.lower()
-    return ending in _WEIGHTS or (ending in _SHARED and is_checkpoint(path))
+    named = ending in _WEIGHTS or _MODEL.fullmatch(path.name) is not None
+    return named or (ending in _SHARED and is_checkpoint(path))
 
 
 def _rank(path: Path) -> tuple[bool, float, list[tuple[bool, int, str]]]:

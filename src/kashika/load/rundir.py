@@ -123,7 +123,6 @@ def _with_logs(run: Run, found: Found, options: Options) -> Run:
 
 def _with_weights(run: Run, found: Found, options: Options) -> Run:
     """Add what the checkpoint holds; a damaged one does not take the logs along."""
-
     path = found.checkpoints[0]
     try:
         weights = checkpoints.read(path, weights=options.weights, trust=options.trust)

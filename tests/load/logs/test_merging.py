@@ -201,8 +201,8 @@ def test_a_value_after_the_end_is_told() -> None:
     assert said(valid_loss=late) == [
         (
             "valid_loss: the value at step 8595 (0.0142) was measured right after the end of "
-            "training, where it was 0.0392; it is drawn apart and is no candidate for the best, since it may "
-            "come from other data"
+            "training, where it was 0.0392; it is drawn apart and is no candidate for the best, "
+            "since it may come from other data"
         )
     ]
 

@@ -57,8 +57,8 @@ def decoded(data: bytes) -> tuple[str, str]:
     for bom, name in _BOMS:
         if data.startswith(bom):
             return data.decode(name, errors="replace"), name
-    if (name := _wide(data)) is not None:
-        return data.decode(name, errors="replace"), name
+    if (wide := _wide(data)) is not None:
+        return data.decode(wide, errors="replace"), wide
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
         return data.decode("utf-8"), "utf-8"
