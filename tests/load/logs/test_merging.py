@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -83,16 +84,43 @@ def test_two_files_that_say_the_same_are_one_series() -> None:
 
 
 @pytest.mark.parametrize("order", [("long.csv", "short.csv"), ("short.csv", "long.csv")])
-def test_of_two_files_that_differ_the_longer_is_read(order: tuple[str, str]) -> None:
-    content = {"long.csv": logged("loss", rows(1, 2, 3)), "short.csv": logged("loss", rows(9))}
+def test_of_two_files_of_one_run_the_one_with_more_of_it_is_read(order: tuple[str, str]) -> None:
+    content = {
+        "long.csv": logged("loss", steps([1, 2, 3, 4], [4, 3, 2, 1])),
+        "short.csv": logged("loss", steps([2, 4], [3, 1])),
+    }
     history, notes = merged({name: content[name] for name in order})
-    assert history.series["train_loss"].y.tolist() == [1, 2, 3]
+    assert history.series["train_loss"].y.tolist() == [4, 3, 2, 1]
     assert notes == [
         (
-            "train_loss stands in two files with different values: long.csv (3 values) was read, "
-            "short.csv (1) was not; choose with --log"
+            "train_loss stands in two files: long.csv (4 values) was read, short.csv (2) was not; "
+            "choose with --log"
         )
     ]
+
+
+def test_a_file_that_contradicts_a_newer_one_is_of_another_run(tmp_path: Path) -> None:
+    for second, name in enumerate(("old.csv", "new.csv")):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (second, second))
+    old = Logged("CSV", {"loss": steps([1, 2], [9, 8]), "f1": steps([1, 2])})
+    logs = {tmp_path / "old.csv": old, tmp_path / "new.csv": logged("loss", steps([1, 2], [3, 1]))}
+    history, notes = merge(logs, rename={})
+    assert history is not None
+    assert {name: one.y.tolist() for name, one in history.series.items()} == {"train_loss": [3, 1]}
+    assert list(map(str, notes)) == [
+        (
+            f"{tmp_path}/old.csv is of another run than {tmp_path}/new.csv, since they "
+            "differ in train_loss, and was not read; choose with --log"
+        )
+    ]
+
+
+def test_two_names_in_one_file_for_the_same_are_both_kept() -> None:
+    history, _ = merged({"log.csv": Logged("CSV", {"acc": rows(0.5), "accuracy": rows(0.6)})})
+    assert {name: one.y.tolist() for name, one in history.series.items()} == {
+        "train_acc": [0.5], "train_acc_2": [0.6]
+    }  # fmt: skip
 
 
 def test_a_file_that_begins_later_and_ends_later_goes_on_with_the_first() -> None:

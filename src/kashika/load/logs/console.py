@@ -18,7 +18,7 @@ from kashika.texts import Sentence
 
 FORMAT = "print log"
 
-_SUFFIXES = (".txt", ".log", ".out", ".err", ".stdout", ".csv", ".md", "")
+_SUFFIXES = (".txt", ".log", ".out", ".err", ".stdout", ".csv", "")
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf)\b"
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _CLOCK = re.compile(

@@ -31,18 +31,17 @@ def merge(
     -------
     What was logged, None if there is no series; and a note on every decision.
     """
-    notes = [note for logged in logs.values() for note in logged.notes]
+    names = _names(logs, rename)
+    logs, notes = _of_one_run(logs, names)
+    notes += [note for logged in logs.values() for note in logged.notes]
     series: dict[str, Series] = {}
     source: dict[str, Path] = {}
-    names = _names(logs, rename)
     for path, logged in logs.items():
         for written, one in logged.series.items():
             name = names[path, written]
             if name not in series:
                 series[name], source[name] = one, path
-            elif _goes_on(series[name], one) or (
-                logged.format == EVENTS and source[name].parent == path.parent
-            ):
+            elif _goes_on(series[name], one) or _are_events(source[name], path, logs):
                 series[name] = _continued(series[name], one)
             else:
                 sources = (source[name], path)
@@ -79,17 +78,67 @@ def _names(logs: Mapping[Path, Logged], rename: Mapping[str, str]) -> dict[tuple
     One that is called after its file, such as `snn_train_loss.txt`, is the loss, if it is the only
     one of that split in the run.
     """
-    names = {
-        (path, written): series_name(written, context=_context(path, logged), rename=rename)
-        for path, logged in logs.items()
-        for written in logged.series
-    }
+    names = {}
+    for path, logged in logs.items():
+        counts: Counter[str] = Counter()
+        for written in logged.series:
+            name = series_name(written, context=_context(path, logged), rename=rename)
+            counts[name] += 1  # a file may have both "acc" and "accuracy"
+            names[path, written] = name if counts[name] == 1 else f"{name}_{counts[name]}"
     plain = {key: _plain_name(name) for key, name in names.items() if not key[1]}
     taken = Counter([*plain.values(), *(name for key, name in names.items() if key[1])])
     return {
         key: plain[key] if key in plain and taken[plain[key]] == 1 else name
         for key, name in names.items()
     }
+
+
+def _of_one_run(
+    logs: Mapping[Path, Logged], names: Mapping[tuple[Path, str], str]
+) -> tuple[dict[Path, Logged], list[Sentence]]:
+    """Leave out the files that contradict newer ones: they are of other runs."""
+    kept: dict[Path, Logged] = {}
+    taken: dict[str, tuple[Path, Series]] = {}
+    notes = []
+    for path in sorted(logs, key=_written, reverse=True):
+        named = {names[path, written]: one for written, one in logs[path].series.items()}
+        against = [
+            (name, taken[name][0])
+            for name, one in named.items()
+            if name in taken and _contradict(taken[name][1], one)
+            and not _are_events(taken[name][0], path, logs)
+        ]  # fmt: skip
+        if against:
+            found = ", ".join(name for name, _ in against[:5])
+            note = Sentence("notes.log.other_run", left=path, kept=against[0][1], names=found)
+            notes.append(note)
+            continue
+        kept[path] = logs[path]
+        taken = {**{name: (path, one) for name, one in named.items()}, **taken}
+    return {path: kept[path] for path in logs if path in kept}, notes
+
+
+def _are_events(first: Path, second: Path, logs: Mapping[Path, Logged]) -> bool:
+    """Tell whether two files are event files of one directory: TensorBoard joins these."""
+    events = logs[first].format == logs[second].format == EVENTS
+    return events and first.parent == second.parent
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _contradict(first: Series, second: Series) -> bool:
+    """Tell whether two series have other values at most of the places that both have."""
+    if first.unit != second.unit or _goes_on(first, second) or _goes_on(second, first):
+        return False
+    one, other = first.latest.averaged, second.latest.averaged
+    _, here, there = np.intersect1d(one.x, other.x, return_indices=True)
+    same = np.isclose(one.y[here], other.y[there], rtol=1e-2, atol=1e-6, equal_nan=True)
+    return bool(same.size and same.mean() < 0.5)
 
 
 def _plain_name(name: str) -> str:
@@ -126,7 +175,9 @@ def _continued(first: Series, second: Series) -> Series:
 
 def _twice(name: str, first: Series, second: Series, *, sources: tuple[Path, Path]) -> Sentence:
     """Say which of two files a series was taken from: the one that has more of it."""
-    same = first.y.shape == second.y.shape and np.allclose(first.y, second.y, equal_nan=True)
+    same = first.y.shape == second.y.shape and np.allclose(
+        first.y, second.y, rtol=1e-2, equal_nan=True
+    )
     kept, left = sources if first.y.size >= second.y.size else sources[::-1]
     counts = sorted((first.y.size, second.y.size), reverse=True)
     if same:
