@@ -2,7 +2,7 @@
 # make test    lint, types and every test, as CI does
 # make check   lint, types and the fast tests
 # make format  put the code into the house's form
-# make bench   what a report costs, and what reading a log does
+# make bench   what a report and large files cost, and what reading a log does
 #
 # Each makes its environment where there is none, and installs nothing where there is one. That
 # takes Python 3.11 or later, git and make; another Python than python3: make PYTHON=python3.12 demo
@@ -42,7 +42,7 @@ format: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python benchmarks/report_cost.py
-	$(BIN)/python benchmarks/log_reading.py
+	$(BIN)/python benchmarks/reading_cost.py
 
 # Editable, so that nothing has to be installed again when the sources change.
 $(RUN): $(BIN)/pip pyproject.toml constraints.txt

@@ -1,14 +1,15 @@
-"""What reading a large log costs, beside the usual ways to read it, in one run on one machine.
+"""What reading large files costs, beside the usual ways to read them, in one run on one machine.
 
 All ways are taken in turn, `--rounds` times, in this process; the best time of each counts, since
 whatever disturbs a process makes it slower.
 
-    python benchmarks/log_reading.py [--rounds 3]
+    python benchmarks/reading_cost.py [--rounds 3]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -18,8 +19,10 @@ import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
     EventAccumulator,
 )
+from safetensors import safe_open
 from torch.utils.tensorboard import SummaryWriter
 
+from kashika.contents import inspect
 from kashika.load.logs import events, text
 
 VALUES = 1_000_000
@@ -31,10 +34,18 @@ BYTES = "read_bytes and numpy.fromstring"
 EVENTS = f"kashika, event file of {SCALARS:,} scalars"
 ACCUMULATOR = "EventAccumulator, all scalars"
 
+SHARDS, TENSORS = 40, 25
+SMALL = f"kashika inspect, {SHARDS} shards of 1 MB"
+LARGE = f"kashika inspect, {SHARDS} shards of 1 GB"
+OPENED = f"safetensors.safe_open, {SHARDS} shards of 1 GB"
+
 FASTER = ((TEXT, LOADTXT, 5.0), (EVENTS, ACCUMULATOR, 5.0))
 """(what, than what, at least so many times)."""
 INSTEAD = {TEXT: (BYTES, 2.0)}
 """{what: (in relation to what, at most so many times)}: it is enough if this is kept."""
+
+SAME = ((LARGE, SMALL, 2.0),)
+"""(what, as what, at most so many times as long): its time does not depend on the size."""
 
 Ways = Mapping[str, Callable[[], int]]
 
@@ -69,6 +80,47 @@ def scalars(directory: Path) -> Ways:
     }
 
 
+def shards(directory: Path) -> Ways:
+    """Return the ways to list the tensors of a sharded checkpoint; each gives how many there are.
+
+    The files have holes in place of numbers, so that they take no room on the disk.
+    """
+    for name, size in (("small", 2**20), ("large", 2**30)):
+        place = directory / name
+        place.mkdir()
+        places = {}
+        for shard in range(SHARDS):
+            file = f"model-{shard + 1:05}-of-{SHARDS:05}.safetensors"
+            step = size // TENSORS // 4 * 4
+            header = {
+                f"layer.{shard}.{i}": {
+                    "dtype": "F32", "shape": [step // 4], "data_offsets": [i * step, (i + 1) * step],
+                }
+                for i in range(TENSORS)
+            }  # fmt: skip
+            content = json.dumps(header).encode()
+            with (place / file).open("wb") as out:
+                out.write(len(content).to_bytes(8, "little") + content)
+                out.truncate(8 + len(content) + TENSORS * step)
+            places.update(dict.fromkeys(header, file))
+        index = {"metadata": {}, "weight_map": places}
+        (place / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+
+    def opened() -> int:
+        count = 0
+        for path in (directory / "large").glob("*.safetensors"):
+            with safe_open(path, framework="np") as file:
+                names = list(file.keys())
+                count += sum(bool(file.get_slice(name).get_shape()) for name in names)
+        return count
+
+    return {
+        SMALL: lambda: len(inspect(directory / "small", rename={}).tensors),
+        LARGE: lambda: len(inspect(directory / "large", rename={}).tensors),
+        OPENED: opened,
+    }
+
+
 def seconds(way: Callable[[], int], *, count: int) -> float:
     """Return how long one way takes, and see to it that it reads everything."""
     start = time.perf_counter()
@@ -95,16 +147,24 @@ def table(best: Mapping[str, float]) -> str:
             said += f", or {share:.2f} times as long as {instead}, at most {most:g}"
             kept |= share <= most
         lines.append(f"{said}: {'kept' if kept else 'NOT KEPT'}")
+    for what, other, most in SAME:
+        ratio = best[what] / best[other]
+        said = f"{what}: {ratio:.2f} times as long as {other}, at most {most:g}"
+        lines.append(f"{said}: {'kept' if ratio <= most else 'NOT KEPT'}")
     return "\n".join(lines)
 
 
 def main() -> None:
     """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description="What reading a large log costs.")
+    parser = argparse.ArgumentParser(description="What reading large files costs.")
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as name:
-        measured = ((texts(Path(name)), VALUES), (scalars(Path(name)), SCALARS))
+        measured = (
+            (texts(Path(name)), VALUES),
+            (scalars(Path(name)), SCALARS),
+            (shards(Path(name)), SHARDS * TENSORS),
+        )
         times: dict[str, list[float]] = {}
         for _ in range(rounds):
             for ways, count in measured:
