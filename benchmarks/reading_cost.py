@@ -94,10 +94,12 @@ def shards(directory: Path) -> Ways:
             step = size // TENSORS // 4 * 4
             header = {
                 f"layer.{shard}.{i}": {
-                    "dtype": "F32", "shape": [step // 4], "data_offsets": [i * step, (i + 1) * step],
+                    "dtype": "F32",
+                    "shape": [step // 4],
+                    "data_offsets": [i * step, (i + 1) * step],
                 }
                 for i in range(TENSORS)
-            }  # fmt: skip
+            }
             content = json.dumps(header).encode()
             with (place / file).open("wb") as out:
                 out.write(len(content).to_bytes(8, "little") + content)
