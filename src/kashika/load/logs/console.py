@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
@@ -39,6 +39,11 @@ _STEP = re.compile(
 )
 _OF_BATCHES = re.compile(r"(\d+)\s*/\s*\d+\s+(?:batches|steps|iter\w*)\b")
 _BRACKETED = re.compile(r"\[\s*(\d+)\s*/\s*(\d+)[^\]]*\]")
+_PAIR = re.compile(r"\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")  # [epoch, batch] of PyTorch's tutorials
+_ARROW = re.compile(r"\([^()>]*(?<=-)>[^()]*\)")  # (0.6 --> 0.5)
+_HEADING = re.compile(
+    r"(?i)\W*(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?)\b[^:\d]*:\s*"
+)
 _LEADING = re.compile(r"\s*(\d+)\s*[:|)]?\s+(?=[\[(A-Za-z])")
 _SPLIT = re.compile(
     r"(?i)^\W*(?:\w+\s+)?(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev)\b"
@@ -93,9 +98,9 @@ def read(path: Path) -> Logged:
         If no line has a number with a name.
     """
     text, notes = text_of(path)
-    rows = [row for row in map(_row, text.split("\n")) if row.cells]
+    rows = [row for row in map(_row, _under_headings(text.split("\n"))) if row.cells]
     kept = [row for i, row in enumerate(rows) if not row.going or _last_of_bar(rows, i)]
-    cells = list(_with_epochs(row.cells for row in kept))
+    cells = _with_epochs([row.cells for row in kept])
     counts = Counter(name for row in cells for name in row)
     once = [name for name, count in counts.items() if count == 1 and not is_metric(name)]
     names = [name for name in counts if name not in once or name in ("epoch", "step")]
@@ -115,12 +120,27 @@ def _last_of_bar(rows: list[_Row], place: int) -> bool:
     return place + 1 == len(rows) or not rows[place + 1].cells.keys() >= rows[place].cells.keys()
 
 
-def _with_epochs(rows: Iterator[dict[str, float]]) -> Iterator[dict[str, float]]:
-    epoch = None
-    for row in rows:
+def _with_epochs(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+    """Give the epoch that was named last to rows without one; or the next, if none was before."""
+    follows = bool(rows) and "epoch" not in rows[0] and any("epoch" in row for row in rows)
+    epoch, placed = None, []
+    for row in reversed(rows) if follows else rows:
         epoch = row.get("epoch", epoch)
-        if row.keys() - {"epoch", "step"}:
-            yield row if epoch is None else {"epoch": epoch, **row}
+        placed.append(row if epoch is None else {"epoch": epoch, **row})
+    kept = [row for row in placed if row.keys() - {"epoch", "step"}]
+    return kept[::-1] if follows else kept
+
+
+def _under_headings(lines: Sequence[str]) -> Iterator[str]:
+    """Put a heading such as "Test Error:" in front of the line that it stands above."""
+    heading = ""
+    for line in lines:
+        found = _HEADING.fullmatch(line)
+        if found is not None:
+            heading = found[1]
+            continue
+        yield f"{heading}: {line.strip()}" if heading and line.strip() else line
+        heading = heading if not line.strip() else ""
 
 
 def _row(line: str) -> _Row:
@@ -130,8 +150,12 @@ def _row(line: str) -> _Row:
     words = normalize("NFKC", _ANSI.sub("", line)) if not line.isascii() or "\x1b" in line else line
     words = _back(words)
     words = _RATIO.sub(_quotient, words)
-    cells: dict[str, float] = {}
-    words = _mark(_EPOCH, "epoch", words, cells)
+    words, cells = _ARROW.sub(";", words), dict[str, float]()
+    if pair := _PAIR.match(words):
+        cells = {"epoch": float(pair[1]), "step": float(pair[2])}
+        words = words[pair.end() :]
+    else:
+        words = _mark(_EPOCH, "epoch", words, cells)
     bar = _BAR.search(words)
     going = False
     if bar is not None and (progress := _PROGRESS.search(words)):
@@ -140,7 +164,7 @@ def _row(line: str) -> _Row:
     words = _CLOCK.sub(";", _BAR.sub(";", words))
     words = _mark(_STEP, "step", words, cells)
     for pattern in (_OF_BATCHES, _BRACKETED):
-        if "step" not in cells and "epoch" in cells:
+        if "step" not in cells and ("epoch" in cells or words.rstrip().endswith("]")):
             words = _mark(pattern, "step", words, cells)
     if not cells:
         words = _mark(_LEADING, "step", words, cells, anchored=True)

@@ -13,12 +13,14 @@ from kashika.load.logs.decoding import decoded, text_of
 from kashika.load.logs.logged import Logged
 from kashika.load.logs.loose_numbers import is_number
 from kashika.load.logs.nested import logged_in
+from kashika.load.logs.tabular import unit_of
 from kashika.naming import is_metric, split_of
 from kashika.texts import Sentence
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".log", ".dat", "")
 _DELIMITERS = (",", ";", "\t", "|")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*")
+_OF_TOTAL = re.compile(r"(\d+)\s*/\s*\d+")
 _MLFLOW = re.compile(r"\d{10,16} \S+ \d+( .*)?")
 _TENSORBOARD = ["wall time", "step", "value"]
 _RUN_AND_TAG = re.compile(r"run-(?P<run>.*?)-tag-(?P<tag>.*)")
@@ -37,6 +39,9 @@ def recognises(path: Path, head: bytes) -> bool:
     if len(rows) < 2 or not _is_header(rows[0]):
         return False
     names = [name.strip().lower() for name in rows[0]]
+    long = {"key", "metric", "name", "tag"} & set(names) and "value" in names
+    if long and any(is_metric(cell) for row in rows[1:5] for cell in row):
+        return True
     called = any(is_metric(name) or split_of(name) for name in names) or names == _TENSORBOARD
     return called and any(map(is_number, rows[1]))
 
@@ -62,6 +67,8 @@ def read(path: Path) -> Logged:
     header, cells, said = _fitting(rows, path, cut=cut)
     if delimiter != ",":
         cells = [[_with_point(cell) for cell in row] for row in cells]
+    counting = [i for i, name in enumerate(header) if unit_of(name)]
+    cells = [[_without_total(c) if i in counting else c for i, c in enumerate(r)] for r in cells]
     header, kept, more = _names(header, path)
     table = [{header[i]: row[i] for i in kept} for row in cells]
     series, left = logged_in(table, path=path)
@@ -124,6 +131,12 @@ def _fitting(
 
 def _with_point(cell: str) -> str:
     return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell
+
+
+def _without_total(cell: str) -> str:
+    """Return "3" for "3/99", as YOLO writes its epochs."""
+    found = _OF_TOTAL.fullmatch(cell)
+    return cell if found is None else found[1]
 
 
 def _names(header: Sequence[str], path: Path) -> tuple[list[str], list[int], list[Sentence]]:

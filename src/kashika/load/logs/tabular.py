@@ -59,16 +59,20 @@ def series_of(
         places.append(("step", step))
     left = [name for name in table if _is_index(name, table[name], places)]
     left += [name for name in table if _BOOKKEEPING.fullmatch(_plain(name))]
-    series = {}
+    series, placeless = {}, []
     for name, y in table.items():
         if unit_of(name) is None and name not in left:
             there = ~np.isnan(y) | _logged_nan(columns[name])
             if there.any():
                 series[name] = _series(y, there, places)
+                if lost := int(there.sum()) - series[name].y.size:
+                    placeless.append(f"{name} ({lost})")
             else:
                 left.append(name)
     named = ", ".join(name or text("words.unnamed_column") for name in dict.fromkeys(left))
     notes = [Sentence("notes.log.left_out", names=named)] if left else []
+    if placeless:
+        notes.append(Sentence("notes.log.placeless", names=", ".join(placeless)))
     return series, notes
 
 

@@ -1,0 +1,210 @@
+"""What training loops print: the numbers of each line under their names, at their epoch or step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kashika.errors import LoadError
+from kashika.load.logs import console, is_log, read_all
+from kashika.texts import speaking
+
+Values = dict[str, tuple[str, list[float], list[float]]]
+"""{name: (unit, x, y)}"""
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with speaking("en"):
+        yield
+
+
+def found(path: Path, content: str) -> Values:
+    path.write_text(content, encoding="utf-8", newline="")
+    assert is_log(path)
+    history = read_all([path], rename={}).history
+    assert history is not None
+    return {
+        name: (one.unit, one.x.tolist(), one.y.tolist()) for name, one in history.series.items()
+    }
+
+
+LOGS: dict[str, tuple[str, Values]] = {
+    "a loop": (
+        "Epoch 1/2 | loss 0.5 | lr 1e-3\nEpoch 2/2 | loss 0.4 | lr 5e-4\n",
+        {"train_loss": ("epoch", [1, 2], [0.5, 0.4]), "train_lr": ("epoch", [1, 2], [1e-3, 5e-4])},
+    ),
+    "brackets": (
+        ("[Epoch 1] train loss: 0.50 | train acc: 0.81 | val loss: 0.60 | val acc: 0.79\n"
+        "[Epoch 2] train loss: 0.40 | train acc: 0.85 | val loss: 0.55 | val acc: 0.80\n"),
+        {
+            "train_loss": ("epoch", [1, 2], [0.5, 0.4]),
+            "valid_loss": ("epoch", [1, 2], [0.6, 0.55]),
+            "train_acc": ("epoch", [1, 2], [0.81, 0.85]),
+            "valid_acc": ("epoch", [1, 2], [0.79, 0.8]),
+        },
+    ),
+    "labels": (
+        ("Epoch 1 Train: loss 0.1 acc 0.9 | Val: loss 0.2 acc 0.8\n"
+        "Epoch 2 Train: loss 0.05 acc 0.95 | Val: loss 0.15 acc 0.85\n"),
+        {
+            "train_loss": ("epoch", [1, 2], [0.1, 0.05]),
+            "valid_loss": ("epoch", [1, 2], [0.2, 0.15]),
+            "train_acc": ("epoch", [1, 2], [0.9, 0.95]),
+            "valid_acc": ("epoch", [1, 2], [0.8, 0.85]),
+        },
+    ),
+    "PyTorch, MNIST": (
+        ("Train Epoch: 1 [0/60000 (0%)]\tLoss: 2.300000\n"
+        "Train Epoch: 1 [640/60000 (1%)]\tLoss: 1.900000\n\n"
+        "Test set: Average loss: 0.0512, Accuracy: 9830/10000 (98%)\n\n"
+        "Train Epoch: 2 [0/60000 (0%)]\tLoss: 0.300000\n"
+        "Train Epoch: 2 [640/60000 (1%)]\tLoss: 0.200000\n\n"
+        "Test set: Average loss: 0.0412, Accuracy: 9860/10000 (99%)\n"),
+        {
+            "train_loss": ("step", [0, 640, 641, 1281], [2.3, 1.9, 0.3, 0.2]),
+            "test_loss": ("epoch", [1, 2], [0.0512, 0.0412]),
+            "test_acc": ("epoch", [1, 2], [0.983, 0.986]),
+        },
+    ),
+    "PyTorch, quickstart": (
+        ("Epoch 1\n-------------------------------\n"
+        "loss: 2.303494  [   64/60000]\nloss: 2.294637  [ 6464/60000]\n"
+        "Test Error: \n Accuracy: 50.9%, Avg loss: 2.156374 \n\n"
+        "Epoch 2\n-------------------------------\n"
+        "loss: 2.167171  [   64/60000]\nloss: 2.157542  [ 6464/60000]\n"
+        "Test Error: \n Accuracy: 57.1%, Avg loss: 1.900000 \n\n"),
+        {
+            "train_loss": (
+                "step", [64, 6464, 6528, 12928], [2.303494, 2.294637, 2.167171, 2.157542],
+            ),
+            "test_loss": ("epoch", [1, 2], [2.156374, 1.9]),
+            "test_acc": ("epoch", [1, 2], [50.9, 57.1]),
+        },
+    ),
+    "PyTorch, CIFAR": (
+        "[1,  2000] loss: 2.182\n[1,  4000] loss: 1.847\n[2,  2000] loss: 1.382\n",
+        {"train_loss": ("step", [2000, 4000, 6000], [2.182, 1.847, 1.382])},
+    ),
+    "Keras": (
+        ("Epoch 1/2\n1875/1875 [======] - 4s 2ms/step - loss: 0.29 - val_loss: 0.13\n"
+        "Epoch 2/2\n   1/1875 [......] - ETA: 5s - loss: 0.2\r 640/1875 [=>....] - ETA: 2s - "
+        "loss: 0.5\r1875/1875 [======] - 4s 2ms/step - loss: 0.14 - val_loss: 0.1\n"),
+        {
+            "train_loss": ("epoch", [1, 2], [0.29, 0.14]),
+            "valid_loss": ("epoch", [1, 2], [0.13, 0.1]),
+        },
+    ),
+    "tqdm": (
+        ("100%|██████████| 200/200 [00:05<00:00, 39.5it/s, loss=0.5]\nepoch 1 val_loss 0.6\n"
+        "100%|██████████| 200/200 [00:05<00:00, 39.5it/s, loss=0.4]\nepoch 2 val_loss 0.5\n"),
+        {
+            "train_loss": ("epoch", [1, 2], [0.5, 0.4]),
+            "valid_loss": ("epoch", [1, 2], [0.6, 0.5]),
+        },
+    ),
+    "nanoGPT": (
+        "step 0: train loss 4.2, val loss 4.3\nstep 250: train loss 1.9, val loss 2.0\n",
+        {
+            "train_loss": ("step", [0, 250], [4.2, 1.9]),
+            "valid_loss": ("step", [0, 250], [4.3, 2.0]),
+        },
+    ),
+    "detectron2": (
+        ("[01/02 10:00:00 d2.utils.events]:  eta: 0:10:00  iter: 19  total_loss: 5.1\n"
+        "[01/02 10:00:10 d2.utils.events]:  eta: 0:09:00  iter: 39  total_loss: 4.1\n"),
+        {"train_total_loss": ("step", [19, 39], [5.1, 4.1])},
+    ),
+    "OpenMMLab": (
+        ("2021-01-01 10:00:00,000 - mmdet - INFO - Epoch [1][50/100]\teta: 1:00:00, loss: 1.2\n"
+        "2021-01-01 10:00:10,000 - mmdet - INFO - Epoch [1][100/100]\teta: 1:00:00, loss: 1.1\n"
+        "2021-01-01 10:01:00,000 - mmdet - INFO - Epoch [2][50/100]\teta: 0:59:00, loss: 0.9\n"),
+        {"train_loss": ("step", [50, 100, 150], [1.2, 1.1, 0.9])},
+    ),
+    "early stopping": (
+        ("Epoch: 1 \tTraining Loss: 0.5 \tValidation Loss: 0.6\n"
+        "Validation loss decreased (inf --> 0.6).  Saving model ...\n"
+        "Epoch: 2 \tTraining Loss: 0.4 \tValidation Loss: 0.5\n"
+        "Validation loss decreased (0.6 --> 0.5).  Saving model ...\n"),
+        {
+            "train_loss": ("epoch", [1, 2], [0.5, 0.4]),
+            "valid_loss": ("epoch", [1, 2], [0.6, 0.5]),
+        },
+    ),
+    "colours": (
+        ("\x1b[32mEpoch 1\x1b[0m loss: \x1b[1m0.5\x1b[0m\n"
+        "\x1b[32mEpoch 2\x1b[0m loss: \x1b[1m0.4\x1b[0m\n"),
+        {"train_loss": ("epoch", [1, 2], [0.5, 0.4])},
+    ),
+    "Japanese": (
+        ("エポック 1/2 - 訓練損失: 0.5, 検証損失: 0.6\n"
+        "エポック 2/2 - 訓練損失: 0.4, 検証損失: 0.5\n"),
+        {
+            "train_loss": ("epoch", [1, 2], [0.5, 0.4]),
+            "valid_loss": ("epoch", [1, 2], [0.6, 0.5]),
+        },
+    ),
+    "full width": ("ｅｐｏｃｈ　１：ｌｏｓｓ＝０．５\nｅｐｏｃｈ　２：ｌｏｓｓ＝０．４\n",
+                   {"train_loss": ("epoch", [1, 2], [0.5, 0.4])}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_every_number_is_found_at_its_place(tmp_path: Path, name: str) -> None:
+    content, values = LOGS[name]
+    assert found(tmp_path / "output.log", content) == values
+
+
+NUMBERS = st.lists(
+    st.floats(0, 1e6, allow_nan=False) | st.floats(1e-30, 1e-3), min_size=2, max_size=20
+)
+
+
+@given(NUMBERS)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_a_loop_prints_is_read_to_the_last_bit(tmp_path: Path, values: list[float]) -> None:
+    lines = [f"Epoch {i}/{len(values)} loss: {y!r}\n" for i, y in enumerate(values, start=1)]
+    assert found(tmp_path / "out.log", "".join(lines)) == {
+        "train_loss": ("epoch", [*range(1, len(values) + 1)], values)
+    }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "This network reaches an accuracy of 95% after 10 epochs.\n",
+        "torch==2.6\nnumpy>=1.26\n",
+        "def loss(x):\n    return x\n",
+        "",
+    ],
+)
+def test_prose_and_code_are_no_logs(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text(content, encoding="utf-8")
+    assert not is_log(path)
+
+
+def test_a_file_without_a_named_number_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "out.log"
+    path.write_text("nothing was logged\n", encoding="utf-8")
+    with pytest.raises(LoadError) as caught:
+        console.read(path)
+    assert str(caught.value) == (
+        f"{path}: expected numbers of a training, found 'nothing was logged'; name a log, "
+        "or give its series as a file of one number a line"
+    )
+
+
+@pytest.mark.parametrize(
+    "line", ["(" * 19_000 + "1", "-" * 19_000 + "1", "loss " * 3_900 + "1", "a.b-c " * 3_000 + "1",
+             "[1/2 " * 3_900, "1:1" * 6_000, "=>" * 9_000 + "1"],
+)  # fmt: skip
+def test_no_line_takes_long(line: str) -> None:
+    start = time.process_time()
+    console._row(line)
+    assert time.process_time() - start < 5  # a search that tries every way takes hours
