@@ -129,8 +129,8 @@ def _words(name: str) -> list[str]:
     """Split a name at its separators, at capital letters, and around Japanese words."""
     plain = _COPY.sub("", normalize("NFKC", name).strip())
     spaced = _JAPANESE.sub(lambda found: f" {found[0]} ", _CAMEL.sub(" ", plain)).lower()
-    spaced = re.sub(r"\sデータ|\sの\s", " ", spaced)  # 学習データの損失
-    words = [word.strip(".") for word in re.split(r"[\s_/\\|,\-]+", spaced)]
+    spaced = re.sub("データ|の", " ", spaced)  # 学習データの損失
+    words = [word.strip(".") for word in re.split(r"[\s_/\\|,\-]+|\.(?!\d)", spaced)]
     parts = [_GLUED.fullmatch(word) for word in words]
     return [
         piece

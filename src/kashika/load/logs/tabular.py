@@ -104,6 +104,8 @@ def _through(step: FloatArray, epoch: FloatArray) -> FloatArray:
     """Count steps on through the epochs, where each epoch begins them anew."""
     both = np.isfinite(step) & np.isfinite(epoch)
     s, e = step[both], epoch[both]
+    if np.unique(s).size < 2:
+        return step
     new = np.diff(e) > 0
     if (
         not new.any()

@@ -31,6 +31,7 @@ _DATA = re.compile(
     r"(?i)(^|[\W_])(x|y|data|labels?|targets?|features?|inputs?|images?|ids?|index|indices|list|"
     r"classes|names|files|vocab|seeds?|pred\w*)($|[\W_])"
 )
+_LITERAL = re.compile(r"\s*([\[{]|(np\.|torch\.)?(tensor|array|Tensor)\(\s*\[)")
 _COMMENT = re.compile(r"\s*(#|%|//).*")
 _KEYWORDS = re.compile(r",\s*\w+=(<[^>]*>|'[^']*'|\"[^\"]*\"|[\w.:]+)")
 _CALL = re.compile(r"[A-Za-z_][\w.]*\(")
@@ -73,7 +74,7 @@ def read(path: Path) -> Logged:
     if fast is not None:
         return Logged(FORMAT, {"": Series(np.arange(1, fast.size + 1), fast, "row")})
     text, notes = text_of(path)
-    if text.lstrip()[:1] in ("[", "{"):
+    if _LITERAL.match(text):
         try:
             series, said = logged_in(literal(text), path=path)
         except ValueError:
@@ -211,7 +212,9 @@ def _count_up(first: Sequence[float | None], second: Sequence[float | None]) -> 
         return False
     if x.size == 1:
         return bool(y[0] != np.floor(y[0]))
-    return bool((np.diff(x) >= 0).mean() >= 0.9) and np.unique(x).size > 1
+    back = np.diff(x) < 0
+    anew = bool((x[1:][back] <= x[0]).all())  # a run that began anew, or went on
+    return (anew or bool(back.mean() <= 0.1)) and not back.all() and np.unique(x).size > 1
 
 
 def _as_decimals(found: _Lines) -> list[list[float | None]] | None:
