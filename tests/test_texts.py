@@ -16,7 +16,7 @@ from typing import Any, get_args, get_type_hints
 import click
 import pytest
 
-from kashika import cli, texts
+from kashika import cli, contents, texts
 from kashika.errors import KashikaError, LoadError, MismatchError, Missing, need, one_line
 from kashika.history import Series
 from kashika.naming import SPLITS
@@ -173,6 +173,7 @@ HOLES = {
     "unit": get_args(get_type_hints(Series)["unit"]),
     "method": get_args(get_type_hints(Projection)["method"]),
     "level": [str(level) for level in Level],
+    "part": contents.PARTS,
 }
 """What may stand in the hole of an f-string, by the last name in it."""
 

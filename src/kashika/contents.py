@@ -65,9 +65,19 @@ class Contents:
             count = text("contents.tensors", count=len(self.tensors), numbers=f"{numbers:,}")
             lines += [count, "", table.aligned(self.tensors)]
         lines += [""] if self.other else []
-        lines += [f"{name}: {_short(value)}" for name, value in (self.other or {}).items()]
+        lines += [
+            f"{self._said(name)}: {_short(value)}" for name, value in (self.other or {}).items()
+        ]
         lines += ["", *map(str, self.notes)] if self.notes else []
         return "\n".join(lines)
+
+    def _said(self, name: str) -> str:
+        """Return what stands beside tensors as it is called there; parts of a run in words."""
+        parts = {part: text(f"contents.{part}") for part in PARTS}
+        return name if self.tensors or self.series else parts.get(name, name)
+
+
+PARTS = ("logs", "checkpoint", "model", "data")
 
 
 def inspect(path: Path, *, rename: Mapping[str, str], weights: str | None = None) -> Contents:
@@ -130,7 +140,8 @@ def _directory(path: Path) -> Contents:
         "model": candidates.models(found.files, path),
         "data": candidates.data(found.files, path),
     }
-    return Contents(path, text("contents.directory"), other=other, notes=found.notes)
+    there = {name: names for name, names in other.items() if names}
+    return Contents(path, text("contents.directory"), other=there, notes=found.notes)
 
 
 def _short(value: object) -> str:
