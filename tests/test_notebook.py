@@ -185,3 +185,15 @@ def test_errors_of_kashika_are_one_tree() -> None:
     assert issubclass(ks.LoadError, ks.KashikaError)
     assert issubclass(ks.MismatchError, ks.KashikaError)
     assert issubclass(ks.Missing, ks.KashikaError)
+
+
+def test_labels_are_understood_as_on_the_command_line() -> None:
+    X = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    words = np.where(X[:, 0] > 0, "cat", "ant")
+    model = nn.Linear(2, 2)
+    named = ks.predictions(model, X, words)
+    plain = ks.predictions(model, X, (X[:, 0] > 0).astype(int))
+    np.testing.assert_array_equal(named.true, plain.true)
+    np.testing.assert_array_equal(named.predicted, plain.predicted)
+    signs = np.where(X[:, 0] > 0, 1, -1)
+    assert ks.predictions(nn.Linear(2, 1), X, signs).classified is not None  # and no regression

@@ -17,8 +17,6 @@ import numpy.typing as npt
 from kashika import report
 from kashika.distribution import FloatArray
 from kashika.history import History
-from kashika.load.rundir import load_history, versions
-from kashika.load.samples import samples_of
 from kashika.naming import Split
 from kashika.run import Network, Observations, Run
 from kashika.view import View
@@ -185,6 +183,8 @@ def analyze(
     """
     given: dict[Split, object] = {"train": train, "valid": valid, "test": test}
     data = {split: value for split, value in given.items() if value is not None}
+    from kashika.load.rundir import versions
+
     logs = None if history is None else _history(history)
     if model is None:
         run = Run(name, history=logs)
@@ -201,10 +201,17 @@ def _run(
     loss: Any = None,
     layer: str | None = None,
 ) -> Run:
+    # All readers of files take a while to import.
+    from kashika.load.samples import samples_of
+    from kashika.load.samples.labels import outputs_of, relabelled
+    from kashika.torch_loss import known_name
+
     network = _network(model, loss=loss, layer=layer)
-    samples = {split: samples_of(value, split=split) for split, value in data.items()}
+    given = {split: samples_of(value, split=split) for split, value in data.items()}
+    outputs = outputs_of(network, given)
+    samples, notes = relabelled(given, outputs=outputs, loss=known_name(loss))
     seen = Observations(network, samples)
-    return Run("notebook", network=network, observations=seen, layer=layer)
+    return Run("notebook", network=network, observations=seen, layer=layer, notes=notes)
 
 
 def _whole(X: object, y: object) -> object:
@@ -226,4 +233,6 @@ def _history(history: str | Path | History | Mapping[str, npt.ArrayLike]) -> His
         return history
     if isinstance(history, Mapping):
         return History.of(history)
+    from kashika.load.rundir import load_history
+
     return load_history(Path(history))
