@@ -570,6 +570,73 @@ def test_all_points_of_an_event_file_are_read(tmp_path: Path) -> None:
     assert found["notes"]
 
 
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [
+        ("train_loss: [0.5, 0.4]\nval_loss: [0.6, 0.5]\n",
+         {"train_loss": [0.5, 0.4], "valid_loss": [0.6, 0.5]}),
+        ("losses = [0.5, 0.4, 0.3]\n", {"train_loss": [0.5, 0.4, 0.3]}),
+        ("val_loss = [tensor(0.5), tensor(0.25)]\n", {"valid_loss": [0.5, 0.25]}),
+    ],
+)  # fmt: skip
+def test_lists_that_a_script_printed_under_their_names_are_read(
+    tmp_path: Path, content: str, values: dict[str, list[float]]
+) -> None:
+    assert series(tmp_path / "out.txt", content) == values
+
+
+def test_an_array_as_numpy_prints_it_is_one_series(tmp_path: Path) -> None:
+    assert series(tmp_path / "train_loss.txt", "[0.5 0.4 0.3]\n") == {"train_loss": [0.5, 0.4, 0.3]}
+
+
+def test_a_log_with_the_newest_row_first_is_turned_round(tmp_path: Path) -> None:
+    rows = "".join(f"{epoch},{epoch / 4}\n" for epoch in range(100, 0, -1))
+    values = series(tmp_path / "log.csv", f"epoch,loss\n{rows}")
+    assert values == {"train_loss": [epoch / 4 for epoch in range(1, 101)]}
+    assert "backwards" in said(looked_into(tmp_path / "log.csv"))
+
+
+def test_columns_of_names_that_nobody_knows_are_series_beside_an_epoch(tmp_path: Path) -> None:
+    values = series(tmp_path / "log.csv", "epoch,my score,foo\n1,0.5,1\n2,0.6,2\n")
+    assert values == {"train_my_score": [0.5, 0.6], "train_foo": [1, 2]}
+
+
+def test_curves_of_add_scalars_are_one_run_with_the_file_above_them(tmp_path: Path) -> None:
+    for name, values in (("Both_train", [0.5, 0.4]), ("Both_val", [0.6, 0.5])):
+        from torch.utils.tensorboard import SummaryWriter
+
+        with warnings.catch_warnings(action="ignore"), SummaryWriter(tmp_path / name) as writer:
+            for step, value in enumerate(values):
+                writer.add_scalar("Both", value, step)
+    run = load(tmp_path, Options())
+    assert run.history is not None
+    np.testing.assert_allclose(run.history.series["train_both"].y, [0.5, 0.4])
+    np.testing.assert_allclose(run.history.series["valid_both"].y, [0.6, 0.5])
+
+
+def test_a_list_in_a_file_called_like_a_checkpoint_is_shown(tmp_path: Path) -> None:
+    torch.save({"loss": [0.5, 0.4]}, tmp_path / "c.pth")
+    (row,) = looked_into(tmp_path / "c.pth")["series"]
+    assert (row["series"], row["first"], row["last"]) == ("train_loss", 0.5, 0.4)
+
+
+def test_a_table_of_data_in_a_project_is_no_log_but_may_be_the_data(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("train", "test"):
+        rows = "1.5,2.5,0\n" * 20
+        (tmp_path / "data" / f"{name}.csv").write_text(f"a,b,y\n{rows}", encoding="utf-8")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "train_loss.txt").write_text("3\n2\n", encoding="utf-8")
+    found = looked_into(tmp_path)["other"]
+    assert found["logs"] == ["runs/train_loss.txt"]
+    assert found["data"] == ["data/test.csv", "data/train.csv"]
+
+
+def test_a_notebook_is_no_log(tmp_path: Path) -> None:
+    (tmp_path / "n.ipynb").write_text('{"cells": [{"execution_count": 1}, {"execution_count": 2}]}')
+    assert ".ipynb" in refused("inspect", tmp_path / "n.ipynb")
+
+
 # --- what is asked for ----------------------------------------------------------------------------
 
 
@@ -578,6 +645,9 @@ def test_a_series_can_be_called_otherwise(tmp_path: Path) -> None:
     path.write_text("epoch,loss,my_score\n1,0.5,0.7\n2,0.4,0.8\n", encoding="utf-8")
     names = {row["series"] for row in looked_into(path, "--rename", "my_score=valid_acc")["series"]}
     assert names == {"train_loss", "valid_acc"}
+    assert "--rename found no series called: nothing" in said(
+        looked_into(path, "--rename", "nothing=valid_acc")
+    )
 
 
 def test_several_logs_are_joined_where_they_are_named(tmp_path: Path) -> None:

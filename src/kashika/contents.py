@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from math import isfinite, prod
 from pathlib import Path
 
+import numpy as np
+
 from kashika import table
 from kashika.errors import LoadError
 from kashika.history import History
 from kashika.load import candidates, finding, logs
+from kashika.load.logs import Logged
 from kashika.load.logs.merging import merge, remarks
 from kashika.texts import Sentence, text
 from kashika.view import Row
@@ -97,16 +100,43 @@ def inspect(path: Path, *, rename: Mapping[str, str], weights: str | None = None
         raise LoadError("errors.finding.no_such_path", path=path)
     from kashika.load import checkpoints
 
+    finding.refuse_code(path)
     if not logs.is_log(path) and (checkpoints.is_checkpoint(path) or finding.names_weights(path)):
-        found = checkpoints.contents(path, weights=weights)
+        try:
+            found = checkpoints.contents(path, weights=weights)
+        except LoadError as error:
+            if weights is not None:
+                raise
+            return _series_instead(path, rename, error)
         rows = tuple(_tensor(*tensor) for tensor in found.tensors)
         return Contents(path, found.format, (), rows, found.other, found.notes)
     if path.is_dir():
         return _directory(path)
-    logged = logs.read(path)
+    return _of_log(path, logs.read(path), rename)
+
+
+def _of_log(path: Path, logged: Logged, rename: Mapping[str, str]) -> Contents:
     history, notes = merge({path: logged}, rename=rename)
     history = history or History({})
-    return Contents(path, logged.format, tuple(_series(history)), notes=(*notes, *remarks(history)))
+    said = (*notes, *remarks(history), *_not_finite(history))
+    return Contents(path, logged.format, tuple(_series(history)), notes=said)
+
+
+def _series_instead(path: Path, rename: Mapping[str, str], refused: LoadError) -> Contents:
+    """Look for lists of numbers in a file that is called as checkpoints are, and is none."""
+    try:
+        return _of_log(path, logs.read(path), rename)
+    except LoadError:
+        raise refused from None
+
+
+def _not_finite(history: History) -> Iterator[Sentence]:
+    """Count the values that are NaN or infinite; in a report a rule does that."""
+    for name, one in history.series.items():
+        bad = ~np.isfinite(one.y)
+        if bad.any() and not bad.all():
+            first = Sentence(f"words.at_{one.unit}", x=int(one.x[bad][0]))
+            yield Sentence("notes.log.not_finite", name=name, count=int(bad.sum()), first=first)
 
 
 def _series(history: History) -> Iterator[Row]:

@@ -51,6 +51,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z0-9])")
 _JAPANESE = re.compile(
     "|".join(sorted((w for w in {*_SPLIT, *_METRIC} if not w.isascii()), key=len, reverse=True))
 )
+_PERCENT = re.compile(r"\s*[\[(]\s*%\s*[\])]$")  # "Train Acc (%)"
 _COPY = re.compile(r"\s*\(\d+\)$")  # "test_loss (1)", as browsers call a second download
 
 
@@ -99,6 +100,12 @@ def names_only_split(name: str) -> bool:
     )
 
 
+def ends_in_split(name: str) -> bool:
+    """Tell whether the last word of a name is a split: "Both_train"."""
+    words = _words(name)
+    return len(words) > 1 and words[-1] in _SPLIT
+
+
 def names_series(name: str) -> bool:
     """Tell whether a name is a split and a metric, and nothing else: "train_loss", "valAcc"."""
     words = _words(name)
@@ -127,7 +134,7 @@ def _parts(name: str) -> tuple[Split | None, str]:
 
 def _words(name: str) -> list[str]:
     """Split a name at its separators, at capital letters, and around Japanese words."""
-    plain = _COPY.sub("", normalize("NFKC", name).strip())
+    plain = _COPY.sub("", _PERCENT.sub("", normalize("NFKC", name).strip()))
     spaced = _JAPANESE.sub(lambda found: f" {found[0]} ", _CAMEL.sub(" ", plain)).lower()
     spaced = re.sub("データ|の", " ", spaced)  # 学習データの損失
     words = [word.strip(".") for word in re.split(r"[\s_/\\|,\-]+|\.(?!\d)", spaced)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kashika.errors import LoadError
-from kashika.load.options import Options, configured, renaming
+from kashika.load.options import Options, configured, renaming, within
 from kashika.texts import speaking
 
 
@@ -137,6 +137,19 @@ def test_data_that_is_no_file_beside_it_is_the_name_of_a_set(tmp_path: Path) -> 
 def test_code_in_a_notebook_beside_it_is_a_path(tmp_path: Path) -> None:
     written(tmp_path, 'model = "train.ipynb:Net(2)"')
     assert configured(tmp_path, Options()).model == f"{tmp_path}/train.ipynb:Net(2)"
+
+
+def test_code_may_be_named_as_it_is_called_in_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "net.py").touch()
+    monkeypatch.chdir(tmp_path)
+    given = Options(model="net.py:Net(2)", data="iris", loss="mse_loss")
+    assert within(tmp_path / "src", given).model == f"{tmp_path}/src/net.py:Net(2)"
+    assert within(tmp_path / "src", given).data == "iris"
+    here = Options(model="src/net.py:Net(2)")
+    assert within(tmp_path / "src", here) == here
 
 
 def test_a_renaming_is_split_at_its_last_sign() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from kashika.errors import LoadError
 from kashika.load.code.statements import UNREADABLE, cell_sources, parsed
+from kashika.load.logs import is_log
+from kashika.naming import split_of
 
 _MOST_BYTES = 1_000_000
 _MODULES = {"Module", "LightningModule", "Sequential", "PreTrainedModel"}
@@ -68,6 +70,9 @@ def _called(tree: ast.AST) -> set[str]:
 
 def _holds_data(path: Path) -> bool:
     name = path.name.lower()
+    table = path.suffix.lower() in (".csv", ".tsv") and not is_log(path)
+    if table and (split_of(path.stem) or path.parent.name == "data" or path.stem == "data"):
+        return True
     return path.suffix.lower() in (".npz", ".parquet") or bool(
         re.fullmatch(r"x_?(train|test|val|valid)?\.npy|.*images-idx3-ubyte(\.gz)?", name)
     )

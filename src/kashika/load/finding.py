@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kashika.errors import LoadError
 from kashika.load.checkpoints import is_checkpoint
 from kashika.load.logs import is_log
-from kashika.naming import names_only_split
+from kashika.naming import ends_in_split, names_only_split
 from kashika.texts import Sentence
 
 DEPTH = 4
@@ -106,7 +107,8 @@ def _run_of(log: Path, directory: Path) -> Path:
     `add_scalars`, as `Loss_train`, is a part of the run above it.
     """
     place = log.parent
-    return place.parent if place != directory and names_only_split(place.name) else place
+    inner = names_only_split(place.name) or (".tfevents" in log.name and ends_in_split(place.name))
+    return place.parent if place != directory and inner else place
 
 
 def _checkpoints(files: Sequence[Path]) -> list[Path]:
@@ -122,6 +124,21 @@ def _checkpoints(files: Sequence[Path]) -> list[Path]:
         elif names_weights(path):
             found[path] = None
     return list(found)
+
+
+def refuse_code(path: Path) -> None:
+    """Raise for a file that holds code or prose, which may look like a log.
+
+    Raises
+    ------
+    LoadError
+        If it is one.
+    """
+    if path.suffix.lower() in _CODE and path.is_file():
+        raise LoadError("errors.finding.not_a_run", path=path, found=path.suffix)
+
+
+_CODE = (".py", ".ipynb", ".md", ".toml", ".yaml", ".yml", ".html")
 
 
 def names_weights(path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -79,6 +79,25 @@ def configured(directory: Path, options: Options) -> Options:
     said = {key: _absolute(key, value, directory) for key, value in content.items()}
     given = {key: value for key in Options.__dataclass_fields__ if (value := getattr(options, key))}
     return Options(**(said | given))
+
+
+def within(directory: Path, options: Options) -> Options:
+    """Let code and data be named as they are called in the run, where they are not found here."""
+    words = {key: getattr(options, key) for key in ("model", "data", "loss")}
+    inside: dict[str, Any] = {
+        key: str(directory / word)
+        for key, word in words.items()
+        if word and not _exists(_file(word)) and _exists(directory / _file(word))
+    }
+    return replace(options, **inside)
+
+
+def _file(word: str) -> Path:
+    """Return the file in "FILE.py:NAME(arguments)"."""
+    for end in (".py:", ".ipynb:"):
+        if end in word:
+            return Path(word.partition(end)[0] + end[:-1])
+    return Path(word)
 
 
 def renaming(words: Sequence[str]) -> dict[str, str]:

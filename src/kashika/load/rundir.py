@@ -14,7 +14,7 @@ from kashika.history import History
 from kashika.load import candidates, checkpoints, finding, logs
 from kashika.load.code.named import parse
 from kashika.load.finding import Found
-from kashika.load.options import Options
+from kashika.load.options import Options, within
 from kashika.run import Observations, Run
 from kashika.texts import Sentence
 
@@ -39,6 +39,7 @@ def load(path: Path, options: Options) -> Run:
     MismatchError
         If network, checkpoint and data do not fit each other.
     """
+    options = within(path if path.is_dir() else path.parent, options)
     found = _found(path, options)
     if not found.logs and not found.checkpoints and options.model is None:
         raise LoadError("errors.nothing_to_read", path=path)
@@ -78,8 +79,7 @@ def _found(path: Path, options: Options) -> Found:
     """Return the logs and checkpoints that are named, else those that are found."""
     if not path.exists():
         raise LoadError("errors.finding.no_such_path", path=path)
-    if path.suffix.lower() in _NO_RUNS:
-        raise LoadError("errors.finding.not_a_run", path=path, found=path.suffix)
+    finding.refuse_code(path)
     if path.is_file():
         weights = not logs.is_log(path) and (
             finding.names_weights(path) or checkpoints.is_checkpoint(path)
@@ -98,9 +98,6 @@ def _found(path: Path, options: Options) -> Found:
             replace(found, checkpoints=(Path(options.checkpoint),)), "notes.finding.checkpoints"
         )
     return found
-
-
-_NO_RUNS = (".py", ".ipynb", ".md", ".toml", ".yaml", ".yml", ".html")
 
 
 def _without(found: Found, choice: str) -> Found:

@@ -42,11 +42,11 @@ class Panel:
     series: Mapping[Split, Series]
 
     @property
-    def best(self) -> int | None:
+    def best(self) -> float | None:
         """The x of the best valid value, else of the best train value; None if not known."""
         judged = next((self.series[s].finite for s in ("valid", "train") if s in self.series), None)
         place = None if judged is None else _best(self.metric, judged.y)
-        return None if judged is None or place is None else int(judged.x[place])
+        return None if judged is None or place is None else _plain(judged.x[place])
 
     @property
     def drawable(self) -> bool:
@@ -81,7 +81,7 @@ class Curves:
     chance_loss: float = np.nan
 
     @property
-    def best(self) -> int | None:
+    def best(self) -> float | None:
         """The x of the least valid loss, else of the least train loss; None without a loss."""
         return self.loss.best
 
@@ -299,7 +299,7 @@ def summary(history: History) -> list[Row]:
             "points": len(series.y),
             "first": float(finite.y[0]) if finite.y.size else None,
             "best": None if place is None else float(judged.y[place]),
-            "best_at": None if place is None else int(judged.x[place]),
+            "best_at": None if place is None else _plain(judged.x[place]),
             "last": float(finite.y[-1]) if finite.y.size else None,
         })  # fmt: skip
     return rows
@@ -364,6 +364,11 @@ def _main_loss(panels: Mapping[str, Panel]) -> Panel:
     return next(iter([*whole, *losses]), Panel("loss", {}, {}))
 
 
+def _plain(x: float) -> float:
+    """Return an epoch or step as a whole number, where it is one."""
+    return int(x) if x == int(x) else float(x)
+
+
 def _band(accuracy: Series, samples: int) -> FloatArray:
     """Return the (2, points) interval; NaN where the value is no share, such as one in percent."""
     shares = np.where((accuracy.y >= 0) & (accuracy.y <= 1), accuracy.y, np.nan)
@@ -386,7 +391,7 @@ _RISING = ("acc", "f1", "auc", "precision", "recall", "iou", "map", "r2", "dice"
 
 def _ends_well(curves: Curves) -> bool:
     accuracy = curves.accuracy.series.get("train")
-    return accuracy is not None and bool(accuracy.finite.y[-1:] >= 0.9)
+    return accuracy is not None and bool((accuracy.finite.y[-1:] >= 0.9).any())
 
 
 def _gap(loss: Mapping[Split, Series]) -> Series | None:

@@ -67,7 +67,7 @@ LOGS: dict[str, tuple[str, Values]] = {
         "Train Epoch: 2 [640/60000 (1%)]\tLoss: 0.200000\n\n"
         "Test set: Average loss: 0.0412, Accuracy: 9860/10000 (99%)\n"),
         {
-            "train_loss": ("step", [0, 640, 641, 1281], [2.3, 1.9, 0.3, 0.2]),
+            "train_loss": ("step", [0, 640, 60000, 60640], [2.3, 1.9, 0.3, 0.2]),
             "test_loss": ("epoch", [1, 2], [0.0512, 0.0412]),
             "test_acc": ("epoch", [1, 2], [0.983, 0.986]),
         },
@@ -81,7 +81,7 @@ LOGS: dict[str, tuple[str, Values]] = {
         "Test Error: \n Accuracy: 57.1%, Avg loss: 1.900000 \n\n"),
         {
             "train_loss": (
-                "step", [64, 6464, 6528, 12928], [2.303494, 2.294637, 2.167171, 2.157542],
+                "step", [64, 6464, 60064, 66464], [2.303494, 2.294637, 2.167171, 2.157542],
             ),
             "test_loss": ("epoch", [1, 2], [2.156374, 1.9]),
             "test_acc": ("epoch", [1, 2], [50.9, 57.1]),
@@ -125,6 +125,30 @@ LOGS: dict[str, tuple[str, Values]] = {
         "2021-01-01 10:00:10,000 - mmdet - INFO - Epoch [1][100/100]\teta: 1:00:00, loss: 1.1\n"
         "2021-01-01 10:01:00,000 - mmdet - INFO - Epoch [2][50/100]\teta: 0:59:00, loss: 0.9\n"),
         {"train_loss": ("step", [50, 100, 150], [1.2, 1.1, 0.9])},
+    ),
+    "validation within one epoch": (
+        ("Epoch [1][50/100] loss: 1.3\nEpoch [1][100/100] loss: 1.2\n"
+        "Epoch(val) [1][25]\tmAP: 0.12\n"),
+        {
+            "train_loss": ("step", [50, 100], [1.3, 1.2]),
+            "valid_map": ("epoch", [1], [0.12]),
+        },
+    ),
+    "PyTorch, ImageNet": (
+        ("Epoch: [0][ 10/100]\tLoss 5.9e+00 (6.4e+00)\tAcc@1 1.00 (0.50)\n"
+        "Epoch: [0][ 20/100]\tLoss 4.9e+00 (5.9e+00)\tAcc@1 2.00 (1.00)\n"
+        " *   Acc@1 10.000 Acc@5 30.000\n"),
+        {
+            "train_loss": ("step", [10, 20], [5.9, 4.9]),
+            "train_acc": ("step", [10, 20], [1.0, 2.0]),
+            "valid_acc": ("epoch", [0], [10.0]),
+            "valid_acc@5": ("epoch", [0], [30.0]),
+        },
+    ),
+    "tensors": (
+        ('epoch 1 loss: tensor(0.6931, device="cuda:0", grad_fn=<NllLossBackward0>)\n'
+        "epoch 2 loss: np.float64(0.5) acc: 90/100\n"),
+        {"train_loss": ("epoch", [1, 2], [0.6931, 0.5]), "train_acc": ("epoch", [2], [0.9])},
     ),
     "early stopping": (
         ("Epoch: 1 \tTraining Loss: 0.5 \tValidation Loss: 0.6\n"

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from unicodedata import normalize
 
@@ -28,17 +29,26 @@ _CLOCK = re.compile(
 _BAR = re.compile(r"\[[=>.#\- ]{3,}\]|\|[█▏▎▍▌▋▊▉#\-\s]*\||━+")
 _PROGRESS = re.compile(r"(?<![\d.])(\d+)\s*/\s*(\d+)(?![\d.])")
 _PERCENT_DONE = re.compile(r"^\s*\d+(?:\.\d+)?%|\(\s*\d+(?:\.\d+)?\s*%\s*\)")
-_RATIO = re.compile(r"([:=]\s*)(\d+)\s*/\s*(\d+)\s*\(\s*[\d.]+\s*%\s*\)")
+_RATIO = re.compile(
+    r"(?i)((?:acc\w*|correct)\W{0,3}?\s*)(\d+)\s*/\s*(\d+)(?:\s*\(\s*[\d.]+\s*%\s*\))?"
+)
+_WRAPPED = re.compile(
+    r"(?:tensor|array|(?:np|numpy)\.float\d+)\(\[?\s*([^,()\[\]]+)[^()]*(?:\([^()]*\))?[^()]*\)|"
+    r"(?<=[=:])(\s*)\[\s*([^,()\[\]/]+)\]"
+)
+_EPOCH_OF = re.compile(r"(?i)\bepoch\s?\((\w+)\)")  # OpenMMLab's Epoch(val)
+_STARRED = re.compile(r"\s*\*\s")  # PyTorch's ImageNet example sums up a validation so
+_TOTAL = "/total"  # no metric is called so; how many steps an epoch has
 _EPOCH = re.compile(
     r"(?i)(?<![a-z_])(?:epochs?|ep|エポック)(?:\s*(?:no\.?|number))?\s*[:=#]?\s*[\[(]?\s*"
     r"(\d+(?:\.\d+)?)(?:\s*(?:/|of)\s*\d+)?\s*[\])]?"
 )
 _STEP = re.compile(
     r"(?i)(?<![a-z_/])(?:global[_ ]step|step|iter(?:ation)?s?|it|batch|update|ステップ|反復)"
-    r"\s*[:=#]?\s*[\[(]?\s*(\d+)(?:\s*(?:/|of)\s*\d+)?\s*[\])]?"
+    r"\s*[:=#]?\s*[\[(]?\s*(\d+)(?:\s*(?:/|of)\s*(?P<total>\d+))?\s*[\])]?"
 )
-_OF_BATCHES = re.compile(r"(\d+)\s*/\s*\d+\s+(?:batches|steps|iter\w*)\b")
-_BRACKETED = re.compile(r"\[\s*(\d+)\s*/\s*(\d+)[^\]]*\]")
+_OF_BATCHES = re.compile(r"(\d+)\s*/\s*(?P<total>\d+)\s+(?:batches|steps|iter\w*)\b")
+_BRACKETED = re.compile(r"\[\s*(\d+)\s*/\s*(?P<total>\d+)[^\]]*\]")
 _PAIR = re.compile(r"\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")  # [epoch, batch] of PyTorch's tutorials
 _ARROW = re.compile(r"\([^()>]*(?<=-)>[^()]*\)")  # (0.6 --> 0.5)
 _HEADING = re.compile(
@@ -100,7 +110,7 @@ def read(path: Path) -> Logged:
     text, notes = text_of(path)
     rows = [row for row in map(_row, _under_headings(text.split("\n"))) if row.cells]
     kept = [row for i, row in enumerate(rows) if not row.going or _last_of_bar(rows, i)]
-    cells = _with_epochs([row.cells for row in kept])
+    cells = _through_epochs(_with_epochs([row.cells for row in kept]))
     counts = Counter(name for row in cells for name in row)
     once = [name for name, count in counts.items() if count == 1 and not is_metric(name)]
     names = [name for name in counts if name not in once or name in ("epoch", "step")]
@@ -110,9 +120,24 @@ def read(path: Path) -> Logged:
     if len(rows) > len(kept):
         notes.append(Sentence("notes.log.bars", path=path, count=len(rows) - len(kept)))
     series, said = series_of({name: [row.get(name) for row in cells] for name in names})
+    notes += _not_understood(text.split("\n"), path)
     if left := [name for name in once if name not in ("epoch", "step")]:
         notes.append(Sentence("notes.log.once", path=path, names=", ".join(left[:10])))
     return Logged(FORMAT, series, (*notes, *said))
+
+
+def _not_understood(lines: Sequence[str], path: Path) -> Iterator[Sentence]:
+    """Count the lines that name a metric and numbers, of which none could be taken."""
+    left = [
+        (n, line)
+        for n, line in enumerate(lines, start=1)
+        if is_metric(line[:500]) and any(map(str.isdigit, line[:500]))
+        and not _row(line).cells.keys() - {"epoch", "step", _TOTAL}
+    ]  # fmt: skip
+    if left:
+        n, line = left[0]
+        found = line.strip()[:40]
+        yield Sentence("notes.log.skipped", path=path, count=len(left), row=n, found=found)
 
 
 def _last_of_bar(rows: list[_Row], place: int) -> bool:
@@ -127,8 +152,19 @@ def _with_epochs(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
     for row in reversed(rows) if follows else rows:
         epoch = row.get("epoch", epoch)
         placed.append(row if epoch is None else {"epoch": epoch, **row})
-    kept = [row for row in placed if row.keys() - {"epoch", "step"}]
+    kept = [row for row in placed if row.keys() - {"epoch", "step", _TOTAL}]
     return kept[::-1] if follows else kept
+
+
+def _through_epochs(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+    """Count steps on through the epochs, where lines say how many steps an epoch has."""
+    counted = [row for row in rows if {"epoch", "step", _TOTAL} <= row.keys()]
+    first = min((row["epoch"] for row in counted), default=0.0)
+    # Where a new epoch does not begin anew, the steps are counted through already.
+    anew = any(b["step"] <= a["step"] for a, b in pairwise(counted) if a["epoch"] < b["epoch"])
+    for row in counted if anew else ():
+        row["step"] += (row["epoch"] - first) * row[_TOTAL]
+    return [{name: cell for name, cell in row.items() if name != _TOTAL} for row in rows]
 
 
 def _under_headings(lines: Sequence[str]) -> Iterator[str]:
@@ -149,8 +185,9 @@ def _row(line: str) -> _Row:
         return _Row({})
     words = normalize("NFKC", _ANSI.sub("", line)) if not line.isascii() or "\x1b" in line else line
     words = _back(words)
-    words = _RATIO.sub(_quotient, words)
-    words, cells = _ARROW.sub(";", words), dict[str, float]()
+    words = _WRAPPED.sub(lambda found: found[1] or f"{found[2]}{found[3]}", words)
+    words = _RATIO.sub(_quotient, _STARRED.sub(" val ", words) if _STARRED.match(words) else words)
+    words, cells = _ARROW.sub(";", _EPOCH_OF.sub(r"\1 epoch", words)), dict[str, float]()
     if pair := _PAIR.match(words):
         cells = {"epoch": float(pair[1]), "step": float(pair[2])}
         words = words[pair.end() :]
@@ -197,6 +234,8 @@ def _mark(
     if found is None:
         return words
     cells[name] = float(found[1])
+    if found.groupdict().get("total"):
+        cells[_TOTAL] = float(found["total"])
     return f"{words[: found.start()]};{words[found.end() :]}"
 
 
@@ -209,7 +248,8 @@ def _pairs(words: str) -> Iterator[tuple[str, float]]:
             split = found[1]
         for match in _VALUE.finditer(part):
             name = _cleaned(match["name"], split)
-            if not name or (match["sign"] is None and not is_metric(name)):
+            known = is_metric(name) or split_of(name) is not None
+            if not name or (match["sign"] is None and not known) or name.endswith(" from"):
                 continue
             says_split = any(split_of(word) for word in re.split(r"[\s_/.\-]+", name))
             yield name if says_split else f"{split} {name}".strip(), float(match["value"])
@@ -219,18 +259,11 @@ def _cleaned(name: str, split: str) -> str:
     """Return a name without the words of the sentence in front of it."""
     name = name.strip(" .-/")
     words = name.split()
-    while words and words[0].lower() in (
-        "the",
-        "and",
-        "is",
-        "at",
-        "of",
-        "end",
-        "with",
-        "set",
-        "info",
-    ):
+    while words and words[0].lower() in _FILLERS:
         words = words[1:]
     if len(words) > 1 and split and words[0].lower() == split.lower() and is_metric(words[-1]):
         words = words[1:]
     return " ".join(words)
+
+
+_FILLERS = {"the", "and", "is", "at", "of", "end", "with", "set", "info"}

@@ -42,8 +42,8 @@ def recognises(path: Path, head: bytes) -> bool:
     long = {"key", "metric", "name", "tag"} & set(names) and "value" in names
     if long and any(is_metric(cell) for row in rows[1:5] for cell in row):
         return True
-    called = any(is_metric(name) or split_of(name) for name in names) or names == _TENSORBOARD
-    return called and any(map(is_number, rows[1]))
+    called = any(is_metric(name) or split_of(name) or unit_of(name) for name in names)
+    return (called or names == _TENSORBOARD) and any(map(is_number, rows[1]))
 
 
 def read(path: Path) -> Logged:

@@ -11,7 +11,7 @@ import numpy as np
 
 from kashika.history import History, Series
 from kashika.load.logs.logged import Logged
-from kashika.naming import SPLITS, names_only_split, series_name, standard_name
+from kashika.naming import SPLITS, ends_in_split, names_only_split, series_name, standard_name
 from kashika.texts import Sentence
 
 EVENTS = "TensorBoard events"
@@ -48,9 +48,13 @@ def merge(
                 notes.append(_twice(name, series[name], one, sources=sources))
                 if one.y.size > series[name].y.size:
                     series[name], source[name] = one, path
+    every = {name for logged in logs.values() for name in logged.series}
+    if unused := [name for name in rename if name not in every]:
+        notes.append(Sentence("notes.log.unrenamed", names=", ".join(unused)))
+    series, ordered = _in_places(series)
     series, stretched = _with_units(series)
     series, shares = _with_percent(series)
-    return (History(_in_order(series)) if series else None), [*notes, *stretched, *shares]
+    return (History(_in_order(series)) if series else None), [*notes, *ordered, *stretched, *shares]
 
 
 def remarks(history: History) -> list[Sentence]:
@@ -158,7 +162,9 @@ def _context(path: Path, logged: Logged) -> tuple[str, ...]:
     if any(standard_name(written) for written in logged.series):
         return ()
     folder = path.parent.name
-    return (path.stem, folder) if names_only_split(folder) else (path.stem,)
+    # TensorBoard's add_scalars("Both", {"train": …}) writes into Both_train.
+    within = names_only_split(folder) or (logged.format == EVENTS and ends_in_split(folder))
+    return (path.stem, folder) if within else (path.stem,)
 
 
 def _goes_on(first: Series, second: Series) -> bool:
@@ -185,6 +191,22 @@ def _twice(name: str, first: Series, second: Series, *, sources: tuple[Path, Pat
     return Sentence(
         "notes.log.twice", name=name, kept=kept, left=left, points=counts[0], fewer=counts[1]
     )
+
+
+def _in_places(series: Mapping[str, Series]) -> tuple[dict[str, Series], list[Sentence]]:
+    """Turn round what was written with the newest row first, and sort what goes to and fro."""
+    found, turned, mixed = dict(series), [], []
+    for name, one in series.items():
+        strides = np.diff(one.x)
+        if strides.size >= 2 and (strides < 0).all():
+            found[name] = replace(one, x=one.x[::-1], y=one.y[::-1])
+            turned.append(name)
+        elif strides.size >= 20 and (strides < 0).mean() > 0.3:
+            order = np.argsort(one.x, kind="stable")
+            found[name] = replace(one, x=one.x[order], y=one.y[order])
+            mixed.append(name)
+    said = [("notes.log.turned", turned), ("notes.log.sorted", mixed)]
+    return found, [Sentence(key, names=", ".join(names)) for key, names in said if names]
 
 
 def _with_units(series: Mapping[str, Series]) -> tuple[dict[str, Series], list[Sentence]]:

@@ -16,7 +16,10 @@ _STEP = {
     "iteration", "iterations", "iter", "iters", "it", "update", "updates", "num_updates",
     "step_idx", "batch", "ステップ", "反復", "イテレーション",
 }  # fmt: skip
-_EPOCH = {"epoch", "epochs", "ep", "epoch_num", "epoch_idx", "エポック"}
+_EPOCH = {
+    "epoch", "epochs", "ep", "epoch_num", "epoch_idx", "エポック", "episode", "episodes", "round",
+    "generation",
+}  # fmt: skip
 _INDEX = re.compile(r"|index|unnamed_\d+")
 _BOOKKEEPING = re.compile(
     r"(.*_)?(time|times|timestamp|runtime|eta|date|datetime|elapsed|duration|memory|created_at)"
@@ -53,7 +56,7 @@ def series_of(
     places: list[tuple[Unit, FloatArray]] = []
     if step is not None and _counts(step):
         places.append(("step", step))
-    if epoch is not None and (_counts(epoch) or not places):
+    if epoch is not None:
         places.append(("epoch", epoch))
     if step is not None and not places:
         places.append(("step", step))

@@ -32,6 +32,7 @@ _DATA = re.compile(
     r"classes|names|files|vocab|seeds?|pred\w*)($|[\W_])"
 )
 _LITERAL = re.compile(r"\s*([\[{]|(np\.|torch\.)?(tensor|array|Tensor)\(\s*\[)")
+_NAMED_LIST = re.compile(r"\s*([^\W\d][\w ./\-]*?)\s*[:=]\s*(\[.*\])\s*")
 _COMMENT = re.compile(r"\s*(#|%|//).*")
 _KEYWORDS = re.compile(r",\s*\w+=(<[^>]*>|'[^']*'|\"[^\"]*\"|[\w.:]+)")
 _CALL = re.compile(r"[A-Za-z_][\w.]*\(")
@@ -48,12 +49,13 @@ def recognises(path: Path, head: bytes) -> bool:
         return False
     if path.suffix.lower() == ".txt" and names_series(stem):
         return True  # also where it is damaged: then it is told
-    named = is_metric(stem) or (
-        any(split_of(word) for word in re.split(r"[\W_]+", stem)) and not _DATA.search(stem)
-    )
+    split = any(split_of(word) for word in re.split(r"[\W_]+", stem)) and not _DATA.search(stem)
+    named = is_metric(stem) or (split and path.suffix.lower() == ".txt")
     lines = [line for line in decoded(head)[0].split("\n")[:50] if line.strip()]
     if not lines:
         return named and is_metric(stem)
+    if (match := _NAMED_LIST.match(lines[0])) is not None:
+        return is_metric(match[1])
     found = _Lines()
     for n, line in enumerate(lines, start=1):
         _take(found, line[:10_000], n)
@@ -74,11 +76,8 @@ def read(path: Path) -> Logged:
     if fast is not None:
         return Logged(FORMAT, {"": Series(np.arange(1, fast.size + 1), fast, "row")})
     text, notes = text_of(path)
-    if _LITERAL.match(text):
-        try:
-            series, said = logged_in(literal(text), path=path)
-        except ValueError:
-            series = {}
+    if (lists := _lists(text)) is not None:
+        series, said = logged_in(lists, path=path)
         if series:
             return Logged(FORMAT, series, (*notes, *said))
     found = _Lines()
@@ -98,6 +97,23 @@ def read(path: Path) -> Logged:
     return Logged(FORMAT, series, (*notes, *_skipped(found, width, path), *said))
 
 
+def _lists(text: str) -> object:
+    """Return the list that a text is, or the named ones on its lines; None if it is neither."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    named = [_NAMED_LIST.fullmatch(line) for line in lines[:1000]]
+    try:
+        if named and all(named):
+            return {one[1]: literal(_with_commas(one[2])) for one in named if one}
+        return literal(_with_commas(text)) if _LITERAL.match(text) else None
+    except ValueError:
+        return None
+
+
+def _with_commas(words: str) -> str:
+    """Return "[0.5 0.4]", as NumPy prints it, with commas."""
+    return words if "," in words else re.sub(r"(?<=[\d.])\s+(?=[-+\d.])", ", ", words.strip())
+
+
 @dataclass(slots=True)
 class _Lines:
     """What the lines of a file say.
@@ -109,6 +125,7 @@ class _Lines:
     other : (number of the line, its text) for each line that is neither
     words : the text of these lines
     widths : {number of values in a line: how many lines have so many}
+    rewritten : lines whose numbers stand in brackets or calls, or in full width
     """
 
     header: tuple[str, ...] = ()
@@ -116,6 +133,7 @@ class _Lines:
     other: list[tuple[int, str]] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     widths: Counter[int] = field(default_factory=Counter)
+    rewritten: int = 0
 
 
 def _take(found: _Lines, line: str, n: int) -> None:
@@ -132,6 +150,7 @@ def _take(found: _Lines, line: str, n: int) -> None:
         values = _loose(words, len(found.header))
     if values is not None:
         found.rows.append((n, values))
+        found.rewritten += plain != line or any(one in words for one in "([{")
         found.words.append(words.strip())
         if any(value is not None for value in values):
             found.widths[len(values)] += 1
@@ -255,7 +274,16 @@ def _skipped(found: _Lines, width: int, path: Path) -> Iterator[Sentence]:
         yield Sentence(
             "notes.log.skipped", path=path, count=len(found.other), row=n, found=words[:40]
         )
-    missing = [n for n, values in found.rows if any(one is None for one in values)]
+    if found.rewritten:
+        yield Sentence("notes.log.rewritten", path=path, count=found.rewritten)
+    rows = [values for _, values in found.rows if len(values) == width]
+    some = [any(row[i] is not None for row in rows) for i in range(width)]  # a time never is one
+    missing = [
+        n
+        for n, values in found.rows
+        if len(values) == width
+        and any(v is None for v, one in zip(values, some, strict=True) if one)
+    ]
     if missing:
         yield Sentence("notes.log.missing", path=path, count=len(missing), row=missing[0])
 
