@@ -725,3 +725,7 @@ def test_no_code_in_a_file_is_run(
         assert done.exit_code in (0, 1, 2)
         assert done.exception is None or isinstance(done.exception, SystemExit)
         assert not touched.exists()
+    if form in ("zip", "history"):
+        assert ("system" if trap is Shell else "eval" if trap is Evaluated else "open") in said(
+            looked_into(path)
+        )

@@ -396,6 +396,8 @@ def test_of_a_flat_file_only_what_is_no_tensor_and_not_plain_is_said(tmp_path: P
         "loss": [0.5],
     }
     assert said(found) == (
+        "The file asks for objects of other code, of which nothing was looked up or run: "
+        "test_reading.Settings / "
         "1 entries among the weights are no tensors that can be read here and were passed over: "
         "settings"
     )

@@ -23,6 +23,7 @@ from kashika.load.checkpoints.content import Content
 from kashika.load.checkpoints.entry import Entry, Shape
 from kashika.load.checkpoints.opening import opened
 from kashika.load.pickles import Thing
+from kashika.load.pickles.things import asked_for
 from kashika.texts import Sentence
 
 if TYPE_CHECKING:
@@ -187,6 +188,8 @@ def _said(content: Content, chosen: WeightSet, sets: Sequence[WeightSet]) -> Ite
             yield Sentence("notes.weights.rebuilt", name=chosen.whole.name)
         else:
             yield Sentence("notes.weights.object", name=chosen.whole.name)
+    elif content.program is None and (asked := asked_for(content.value)):
+        yield Sentence("notes.weights.asked_for", names=_listed(asked))
     if chosen.skipped:
         names = _listed(chosen.skipped)
         yield Sentence("notes.weights.no_tensors", count=len(chosen.skipped), names=names)

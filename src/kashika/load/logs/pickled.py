@@ -10,6 +10,8 @@ from kashika.errors import LoadError, one_line
 from kashika.load.logs.logged import Logged
 from kashika.load.logs.nested import logged_in, looks_logged
 from kashika.load.pickles import Thing
+from kashika.load.pickles.things import asked_for
+from kashika.texts import Sentence
 
 _PICKLES = (".pkl", ".pickle", ".p", ".pck", ".joblib", ".history", ".hist")
 _TORCH = (".pt", ".pth", ".tar", ".bin")
@@ -46,6 +48,8 @@ def read(path: Path) -> Logged:
     if not series:
         found = content.name if isinstance(content, Thing) else type(content).__name__
         raise LoadError("errors.log.pickled.no_series", path=path, found=found)
+    if asked := asked_for(content):
+        notes.append(Sentence("notes.weights.asked_for", names=", ".join(asked[:12])))
     return Logged("pickle", series, tuple(notes))
 
 

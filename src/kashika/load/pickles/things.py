@@ -45,3 +45,27 @@ class Thing:
         return f"<{self.name}>"
 
     __repr__ = __str__
+
+
+_MOST = 100_000  # values looked through; a file can name one list in itself a million times
+
+
+def asked_for(value: object) -> list[str]:
+    """Return the names of what a tree of values would have been made of, each once."""
+    names: dict[str, None] = {}
+    waiting, seen = [value], set[int]()
+    while waiting and len(seen) < _MOST:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        match one:
+            case Thing() | Global():
+                names[one.name] = None
+                if isinstance(one, Thing):
+                    waiting += [*one.arguments, one.state, *one.items, *one.entries.values()]
+            case dict():
+                waiting += [*one.values()]
+            case list() | tuple() | set() | frozenset():
+                waiting += [*one]
+    return sorted(names)
