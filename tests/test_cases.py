@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import pathlib
 import pickle
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -256,6 +258,20 @@ def test_a_whole_model_is_read_without_running_its_code(tmp_path: Path) -> None:
     found = looked_into(tmp_path / "c.pt")
     assert {row["tensor"] for row in found["tensors"]} == set(net().state_dict())
     assert "Sequential" in said(found)
+
+
+def test_a_trusted_model_finds_its_class_in_the_code_that_is_named(
+    tmp_path: Path, code: Path
+) -> None:
+    script = f"{NET}\nimport torch\ntorch.save(Net(), 'c.pt')\n"  # C013: the class is __main__.Net
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    np.savez(tmp_path / "d.npz", X=np.random.default_rng(0).random((9, 2)), y=np.arange(9) % 3)
+    words = ("--model", f"{code}:Net", "--data", tmp_path / "d.npz")
+    for trust in ((), ("--trust",)):
+        found = checked(tmp_path, *words, *trust)
+        missing = {one["view"]: one["missing"] for one in found["sections"]}
+        assert missing["predictions"] is None
+    assert not hasattr(sys.modules["__main__"], "Net")
 
 
 def test_a_script_is_a_network_without_code(tmp_path: Path) -> None:  # C025

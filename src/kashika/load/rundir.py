@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kashika.errors import LoadError
 from kashika.history import History
 from kashika.load import candidates, checkpoints, finding, logs
-from kashika.load.code.named import parse
+from kashika.load.code.named import parse, standing_in
 from kashika.load.finding import Found
 from kashika.load.options import Options, within
 from kashika.run import Observations, Run
@@ -122,7 +123,8 @@ def _with_weights(run: Run, found: Found, options: Options) -> Run:
     """Add what the checkpoint holds; a damaged one does not take the logs along."""
     path = found.checkpoints[0]
     try:
-        weights = checkpoints.read(path, weights=options.weights, trust=options.trust)
+        with _classes(options):
+            weights = checkpoints.read(path, weights=options.weights, trust=options.trust)
     except LoadError as error:
         if options.checkpoint or options.model or run.history is None:
             raise
@@ -134,6 +136,13 @@ def _with_weights(run: Run, found: Found, options: Options) -> Run:
     if module is None:
         return run
     return _with_network(replace(run, notes=[*run.notes, *notes]), module, options)
+
+
+def _classes(options: Options) -> AbstractContextManager[None]:
+    """Let a trusted checkpoint find the classes of the code that --model names."""
+    if not options.trust or options.model is None:
+        return nullcontext()
+    return standing_in(parse(options.model, option="--model"))
 
 
 def _with_curves_beside(run: Run, weights: Weights, options: Options) -> Run:

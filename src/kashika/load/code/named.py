@@ -147,6 +147,24 @@ def parse(word: str, *, option: str, relative_to: Path | None = None) -> Named:
     return Named(option, source, name.id, arguments, keywords)
 
 
+@contextlib.contextmanager
+def standing_in(named: Named) -> Generator[None]:
+    """Let a trusted pickle find the user's classes, as `__main__.Net` and by the file's name."""
+    module, main = named._module(), sys.modules["__main__"]
+    added = {name: one for name, one in vars(module).items() if not hasattr(main, name)}
+    vars(main).update(added)
+    stem = Path(named.source).stem
+    absent = stem not in sys.modules
+    sys.modules.setdefault(stem, module)
+    try:
+        yield
+    finally:
+        for name in added:
+            vars(main).pop(name, None)
+        if absent:
+            sys.modules.pop(stem, None)
+
+
 def beside(word: str, directory: Path) -> str:
     """Return a word with its file, or its module if it lies in the directory, as a path there."""
     source, _ = _halves(word)
