@@ -24,7 +24,8 @@ _METRIC = {
     "mean_loss": "loss", "running_loss": "loss", "ロス": "loss",
     "accuracy": "acc", "accuracies": "acc", "accs": "acc", "acc@1": "acc", "acc1": "acc",
     "top1": "acc", "top_1": "acc", "acc_1": "acc", "top1_acc": "acc", "acc_top1": "acc",
-    "avg_acc": "acc", "average_accuracy": "acc", "mean_accuracy": "acc",
+    "avg_acc": "acc", "avg_accuracy": "acc", "average_accuracy": "acc", "mean_accuracy": "acc",
+    "set_loss": "loss", "set_accuracy": "acc", "set_acc": "acc",
     "categorical_accuracy": "acc", "sparse_categorical_accuracy": "acc", "binary_accuracy": "acc",
     "multiclassaccuracy": "acc", "binaryaccuracy": "acc", "multiclass_accuracy": "acc",
     "正解率": "acc", "精度": "acc", "正答率": "acc", "正確度": "acc",
@@ -40,6 +41,7 @@ _WORDS = {
     "precision", "recall", "perplexity", "ppl", "bleu", "rouge", "wer", "cer", "psnr", "ssim",
     "dice", "fid", "nll", "bce", "ce", "kl", "kld", "elbo", "reward", "return", "top1", "top5",
     "norm", "gnorm", "cost", "objective", "energy", "kappa", "mcc", "spearman", "pearson", "eer",
+    "logloss", "mlogloss", "entropy", "ndcg", "mape",
     "損失", "ロス", "正解率", "精度", "正答率", "誤差", "学習率", "適合率", "再現率", "f値",
 }  # fmt: skip
 """Words that logs of trainings use, and tables of data hardly do."""

@@ -150,6 +150,87 @@ LOGS: dict[str, tuple[str, Values]] = {
         "epoch 2 loss: np.float64(0.5) acc: 90/100\n"),
         {"train_loss": ("epoch", [1, 2], [0.6931, 0.5]), "train_acc": ("epoch", [2], [0.9])},
     ),
+    "OpenMMLab, by iteration": (
+        ("01/01 10:00:00 - mmengine - INFO - Iter(train) [  50/160000]  lr: 1.0e-02  loss: 2.5\n"
+        "01/01 10:00:10 - mmengine - INFO - Iter(train) [ 100/160000]  lr: 1.0e-02  loss: 1.5\n"
+        "01/01 10:01:00 - mmengine - INFO - Iter(val) [500/500]    mIoU: 0.25\n"
+        "01/01 10:02:00 - mmengine - INFO - Iter(train) [ 150/160000]  lr: 1.0e-02  loss: 1.25\n"),
+        {
+            "train_loss": ("step", [50, 100, 150], [2.5, 1.5, 1.25]),
+            "train_lr": ("step", [50, 100, 150], [0.01, 0.01, 0.01]),
+            "valid_m_iou": ("step", [100], [0.25]),
+        },
+    ),
+    "a validation between steps": (
+        "step 100 loss 0.5\nstep 200 loss 0.4\nvalidation loss: 0.45\nstep 300 loss 0.3\n",
+        {
+            "train_loss": ("step", [100, 200, 300], [0.5, 0.4, 0.3]),
+            "valid_loss": ("step", [200], [0.45]),
+        },
+    ),
+    "dictionaries between bars": (
+        ("  0%|          | 0/9 [00:00<?, ?it/s]\r                 \r{'loss': 0.5, 'epoch': 0.5}\n"
+        " 50%|#####     | 5/9 [00:01<00:01, 1.5it/s]\r          \r{'loss': 0.4, 'epoch': 1.0}\n"),
+        {"train_loss": ("epoch", [0.5, 1.0], [0.5, 0.4])},
+    ),
+    "timm": (
+        ("Train: 0 [   0/100 (  0%)]  Loss:  6.9 (6.9)\n"
+        "Train: 0 [  50/100 ( 50%)]  Loss:  6.5 (6.7)\n"
+        "Train: 1 [   0/100 (  0%)]  Loss:  6.1 (6.1)\n"),
+        {"train_loss": ("step", [0, 50, 100], [6.9, 6.5, 6.1])},
+    ),
+    "places in sources": (
+        ("2024-01-02 10:00:00.123 | INFO     | __main__:train:42 - Epoch 1 | val_loss 0.6\n"
+        "I0102 10:00:10.123456 140000 train.py:42] epoch: 2, val_loss: 0.5\n"),
+        {"valid_loss": ("epoch", [1, 2], [0.6, 0.5])},
+    ),
+    "XGBoost": (
+        "[0]\ttrain-rmse:0.5\teval-rmse:0.6\n[1]\ttrain-rmse:0.4\teval-rmse:0.5\n",
+        {
+            "train_rmse": ("step", [0, 1], [0.5, 0.4]),
+            "valid_rmse": ("step", [0, 1], [0.6, 0.5]),
+        },
+    ),
+    "LightGBM": (
+        ("[10]\ttraining's binary_logloss: 0.5\tvalid_1's binary_logloss: 0.6\n"
+        "[20]\ttraining's binary_logloss: 0.4\tvalid_1's binary_logloss: 0.5\n"),
+        {
+            "train_binary_logloss": ("step", [10, 20], [0.5, 0.4]),
+            "valid_1_binary_logloss": ("step", [10, 20], [0.6, 0.5]),
+        },
+    ),
+    "commas in numbers": (
+        "step 1,000: loss: 1,234.5\nstep 2,000: loss: 0,25\n",
+        {"train_loss": ("step", [1000, 2000], [1234.5, 0.25])},
+    ),
+    "what was reached in the end": (
+        ("[1,  2000] loss: 2.2\n[1,  4000] loss: 1.8\nFinished Training\n"
+        "Accuracy of the network on the 10000 test images: 55 %\n"),
+        {
+            "train_loss": ("step", [2000, 4000], [2.2, 1.8]),
+            "test_acc": ("epoch", [1], [55.0]),
+        },
+    ),
+    "PyTorch, VAE": (
+        ("====> Epoch: 1 Average loss: 165.5\n====> Test set loss: 127.5\n"
+        "====> Epoch: 2 Average loss: 121.5\n====> Test set loss: 115.5\n"),
+        {
+            "train_loss": ("epoch", [1, 2], [165.5, 121.5]),
+            "test_loss": ("epoch", [1, 2], [127.5, 115.5]),
+        },
+    ),
+    "episodes": (
+        "Episode 10\tAverage reward: 15.5\nEpisode 20\tAverage reward: 18.5\n",
+        {"train_average_reward": ("epoch", [10, 20], [15.5, 18.5])},
+    ),
+    "Japanese sentences": (
+        ("1エポック目: 訓練データの損失は0.5、テストデータの正解率は0.8\n"
+        "第2エポック: 訓練データの損失は0.4、テストデータの正解率は0.9\n"),
+        {
+            "train_loss": ("epoch", [1, 2], [0.5, 0.4]),
+            "test_acc": ("epoch", [1, 2], [0.8, 0.9]),
+        },
+    ),
     "early stopping": (
         ("Epoch: 1 \tTraining Loss: 0.5 \tValidation Loss: 0.6\n"
         "Validation loss decreased (inf --> 0.6).  Saving model ...\n"
@@ -203,6 +284,9 @@ def test_what_a_loop_prints_is_read_to_the_last_bit(tmp_path: Path, values: list
     [
         "This network reaches an accuracy of 95% after 10 epochs.\n",
         "torch==2.6\nnumpy>=1.26\n",
+        "epochs: 10\nlr: 0.1\nbatch_size: 32\n",
+        "Namespace(epochs=10, lr=0.1)\n",
+        "We reach an accuracy of 95.\nAt epoch 3 the loss was 0.5.\nThe loss is 0.3 with this.\n",
         "def loss(x):\n    return x\n",
         "",
     ],
@@ -226,7 +310,9 @@ def test_a_file_without_a_named_number_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "line", ["(" * 19_000 + "1", "-" * 19_000 + "1", "loss " * 3_900 + "1", "a.b-c " * 3_000 + "1",
-             "[1/2 " * 3_900, "1:1" * 6_000, "=>" * 9_000 + "1"],
+             "[1/2 " * 3_900, "1:1" * 6_000, "loss on " * 2_400 + "1", "train.py" * 2_400 + "1",
+             "1,234" * 3_900, "a:b:" * 4_800 + "1", "'loss'" * 3_000 + "1", "損失は" * 6_000 + "1",
+             "=>" * 9_000 + "1"],
 )  # fmt: skip
 def test_no_line_takes_long(line: str) -> None:
     start = time.process_time()

@@ -81,6 +81,9 @@ def test_a_column_that_counts_says_where_the_values_stand(
         ("[0.5,\n 0.25,\n 0.125]\n", [0.5, 0.25, 0.125]),
         ("[tensor(0.5), tensor(0.25, requires_grad=True)]", [0.5, 0.25]),
         ("tensor([0.5, 0.25], device='cuda:0')", [0.5, 0.25]),
+        ("tensor([0.5000, 0.2500,\n        0.1250], device='cuda:0')\n", [0.5, 0.25, 0.125]),
+        ("[tensor(0.5, device='cuda:0', grad_fn=<NllLossBackward0>), tensor(0.25)]", [0.5, 0.25]),
+        ("[0.5  0.25 -0.125\n 0.0625]\n", [0.5, 0.25, -0.125, 0.0625]),
         ("0.5  # first\n% comment\n// comment\n0.25\n\n", [0.5, 0.25]),
         ("50%\n75%\n", [50.0, 75.0]),
         ("0.123456\n0.234567\n0.34", [0.123456, 0.234567]),  # cut within the last number

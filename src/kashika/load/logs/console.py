@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from unicodedata import normalize
 
 from kashika.errors import LoadError
 from kashika.load.logs.decoding import decoded, text_of
 from kashika.load.logs.logged import Logged
+from kashika.load.logs.spellings import plain
 from kashika.load.logs.tabular import series_of
 from kashika.naming import is_metric, split_of
 from kashika.texts import Sentence
@@ -21,7 +21,6 @@ FORMAT = "print log"
 
 _SUFFIXES = (".txt", ".log", ".out", ".err", ".stdout", ".csv", "")
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf)\b"
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _CLOCK = re.compile(
     r"\d{4}[-/]\d\d[-/]\d\d|\d\d/\d\d(?=\s\d)|\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?|"
     r"\b\d+(?:\.\d+)?\s?(?:ms|us|s|sec|min|h|it|MB|GB|MiB|GiB)(?:/(?:step|it|s|epoch|iter))?\b"
@@ -29,18 +28,9 @@ _CLOCK = re.compile(
 _BAR = re.compile(r"\[[=>.#\- ]{3,}\]|\|[█▏▎▍▌▋▊▉#\-\s]*\||━+")
 _PROGRESS = re.compile(r"(?<![\d.])(\d+)\s*/\s*(\d+)(?![\d.])")
 _PERCENT_DONE = re.compile(r"^\s*\d+(?:\.\d+)?%|\(\s*\d+(?:\.\d+)?\s*%\s*\)")
-_RATIO = re.compile(
-    r"(?i)((?:acc\w*|correct)\W{0,3}?\s*)(\d+)\s*/\s*(\d+)(?:\s*\(\s*[\d.]+\s*%\s*\))?"
-)
-_WRAPPED = re.compile(
-    r"(?:tensor|array|(?:np|numpy)\.float\d+)\(\[?\s*([^,()\[\]]+)[^()]*(?:\([^()]*\))?[^()]*\)|"
-    r"(?<=[=:])(\s*)\[\s*([^,()\[\]/]+)\]"
-)
-_EPOCH_OF = re.compile(r"(?i)\bepoch\s?\((\w+)\)")  # OpenMMLab's Epoch(val)
-_STARRED = re.compile(r"\s*\*\s")  # PyTorch's ImageNet example sums up a validation so
 _TOTAL = "/total"  # no metric is called so; how many steps an epoch has
 _EPOCH = re.compile(
-    r"(?i)(?<![a-z_])(?:epochs?|ep|エポック)(?:\s*(?:no\.?|number))?\s*[:=#]?\s*[\[(]?\s*"
+    r"(?i)(?<![a-z_])(?:epochs?|episodes?|rounds?|ep|エポック)(?:\s*(?:no\.?|number))?\s*[:=#]?\s*[\[(]?\s*"
     r"(\d+(?:\.\d+)?)(?:\s*(?:/|of)\s*\d+)?\s*[\])]?"
 )
 _STEP = re.compile(
@@ -50,19 +40,20 @@ _STEP = re.compile(
 _OF_BATCHES = re.compile(r"(\d+)\s*/\s*(?P<total>\d+)\s+(?:batches|steps|iter\w*)\b")
 _BRACKETED = re.compile(r"\[\s*(\d+)\s*/\s*(?P<total>\d+)[^\]]*\]")
 _PAIR = re.compile(r"\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")  # [epoch, batch] of PyTorch's tutorials
-_ARROW = re.compile(r"\([^()>]*(?<=-)>[^()]*\)")  # (0.6 --> 0.5)
 _HEADING = re.compile(
     r"(?i)\W*(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?)\b[^:\d]*:\s*"
 )
-_LEADING = re.compile(r"\s*(\d+)\s*[:|)]?\s+(?=[\[(A-Za-z])")
+_LEADING = re.compile(r"\s*\[?(\d+)\s*[:|)\]]?\s+(?=[\[(A-Za-z])")
 _SPLIT = re.compile(
     r"(?i)^\W*(?:\w+\s+)?(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev)\b"
 )
 _LABEL = re.compile(
     r"(?i)(?<![\w/])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev|学習|訓練|検証|評価|テスト)"
-    r"(?:\s+(?:set|results?|metrics?|data))?\s*[:\]|>-]+\s*(?=\D)"
+    r"(?:\s+(?:set|results?|metrics?|data))?\s*[:\]|>-]+(?!\s*\d)"
 )
-_NAME = r"[^\W\d][\w@/.\-%]*(?: [^\W\d][\w@/.\-%]*){0,3}"
+_PROSE = re.compile(r"(?i)\b(?:the|we|was|is|with|this|that)\b")
+_RATES = ("lr", "learning_rate", "learning rate")  # stand among settings as well
+_NAME = r"[^\W\d][\w@/.\-%]{0,80}(?: [^\W\d][\w@/.\-%]{0,80}){0,3}"
 _VALUE = re.compile(
     rf"(?i)(?P<name>{_NAME})(?:\s*(?P<sign>[:=])\s*|\s+)\(?(?P<value>{_NUMBER})(?P<percent>\s?%)?"
 )
@@ -87,14 +78,20 @@ def recognises(path: Path, head: bytes) -> bool:
     if path.suffix.lower() not in _SUFFIXES or b"\0\0\0\0" in head[:64]:
         return False
     lines = decoded(head)[0].replace("\r\n", "\n").split("\n")[:2000]
+    lines = [line for line in lines if not _is_prose(line)]
     counts: dict[str, int] = {}
     placed = False
     for row in map(_row, lines):
         for name in row.cells:
-            if is_metric(name):
+            if is_metric(name) and name.lower() not in _RATES:
                 counts[name] = counts.get(name, 0) + 1
         placed = placed or bool({"epoch", "step"} & row.cells.keys())
     return bool(counts) and (max(counts.values()) >= 2 or placed)
+
+
+def _is_prose(line: str) -> bool:
+    """Tell a sentence, which may speak of a loss, from what a loop prints."""
+    return line.rstrip().endswith(".") and _PROSE.search(line) is not None
 
 
 def read(path: Path) -> Logged:
@@ -110,7 +107,7 @@ def read(path: Path) -> Logged:
     text, notes = text_of(path)
     rows = [row for row in map(_row, _under_headings(text.split("\n"))) if row.cells]
     kept = [row for i, row in enumerate(rows) if not row.going or _last_of_bar(rows, i)]
-    cells = _through_epochs(_with_epochs([row.cells for row in kept]))
+    cells = _through_epochs(_with_places([row.cells for row in kept]))
     counts = Counter(name for row in cells for name in row)
     once = [name for name, count in counts.items() if count == 1 and not is_metric(name)]
     names = [name for name in counts if name not in once or name in ("epoch", "step")]
@@ -145,13 +142,17 @@ def _last_of_bar(rows: list[_Row], place: int) -> bool:
     return place + 1 == len(rows) or not rows[place + 1].cells.keys() >= rows[place].cells.keys()
 
 
-def _with_epochs(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
-    """Give the epoch that was named last to rows without one; or the next, if none was before."""
-    follows = bool(rows) and "epoch" not in rows[0] and any("epoch" in row for row in rows)
-    epoch, placed = None, []
+def _with_places(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+    """Give the epoch, or the step, that was named last to rows without one.
+
+    Where the first rows have no epoch, they belong to the one that is named after them.
+    """
+    unit = "epoch" if any("epoch" in row for row in rows) else "step"
+    follows = unit == "epoch" and unit not in rows[0]
+    place, placed = None, []
     for row in reversed(rows) if follows else rows:
-        epoch = row.get("epoch", epoch)
-        placed.append(row if epoch is None else {"epoch": epoch, **row})
+        place = row.get(unit, place)
+        placed.append(row if place is None else {unit: place, **row})
     kept = [row for row in placed if row.keys() - {"epoch", "step", _TOTAL}]
     return kept[::-1] if follows else kept
 
@@ -183,11 +184,7 @@ def _row(line: str) -> _Row:
     """Find the epoch, the step and the named numbers in a line."""
     if len(line) > 20_000 or not any(letter.isdigit() for letter in line):
         return _Row({})
-    words = normalize("NFKC", _ANSI.sub("", line)) if not line.isascii() or "\x1b" in line else line
-    words = _back(words)
-    words = _WRAPPED.sub(lambda found: found[1] or f"{found[2]}{found[3]}", words)
-    words = _RATIO.sub(_quotient, _STARRED.sub(" val ", words) if _STARRED.match(words) else words)
-    words, cells = _ARROW.sub(";", _EPOCH_OF.sub(r"\1 epoch", words)), dict[str, float]()
+    words, cells = plain(line), dict[str, float]()
     if pair := _PAIR.match(words):
         cells = {"epoch": float(pair[1]), "step": float(pair[2])}
         words = words[pair.end() :]
@@ -207,18 +204,6 @@ def _row(line: str) -> _Row:
         words = _mark(_LEADING, "step", words, cells, anchored=True)
     words = _PROGRESS.sub(";", _PERCENT_DONE.sub(";", words))
     return _Row({**cells, **dict(_pairs(words))}, going)
-
-
-def _quotient(found: re.Match[str]) -> str:
-    """Return "Accuracy: 9830/10000 (98%)" as a share."""
-    return f"{found[1]}{int(found[2]) / int(found[3])}" if int(found[3]) else found[0]
-
-
-def _back(words: str) -> str:
-    """Return what is left on the screen of a line that went back to its beginning."""
-    words = re.sub(r"\x08+", "\r", words)
-    states = [state for state in words.split("\r") if state.strip()]
-    return states[-1] if states else ""
 
 
 def _mark(

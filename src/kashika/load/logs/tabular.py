@@ -23,7 +23,8 @@ _EPOCH = {
 _INDEX = re.compile(r"|index|unnamed_\d+")
 _BOOKKEEPING = re.compile(
     r"(.*_)?(time|times|timestamp|runtime|eta|date|datetime|elapsed|duration|memory|created_at)"
-    r"(_.*)?|.*(samples|steps|tokens|images|iter|it)_?(per_second|per_sec|/s)|wall.*|relative_time.*"
+    r"(_.*)?|.*(samples|steps|tokens|images|iter|it)_?(per_second|per_sec|/s)|wall.*|relative_time.*|"
+    r"v_num|(max|gpu|cuda)_mem|wps|ups|wpb|bsz|mfu|dur|fps|train_wall"
 )
 
 

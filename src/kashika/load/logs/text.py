@@ -104,7 +104,7 @@ def _lists(text: str) -> object:
     try:
         if named and all(named):
             return {one[1]: literal(_with_commas(one[2])) for one in named if one}
-        return literal(_with_commas(text)) if _LITERAL.match(text) else None
+        return literal(_with_commas(_KEYWORDS.sub("", text))) if _LITERAL.match(text) else None
     except ValueError:
         return None
 
