@@ -38,7 +38,9 @@ BELOW = {
     "view": "run proportion projection",
     "table": "view",
     "figure": "table",  # below the views, since a measurement shows itself
-    "views": "figure",
+    "panel": "history",
+    "smoothing": "distribution",
+    "views": "figure panel smoothing",
     "page": "views",
     "report": "page",  # above the page, since a report saves itself
     "torch_capture": "run",

@@ -7,51 +7,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from kashika import figure, table
 from kashika.distribution import FloatArray
 from kashika.errors import KashikaError, need
-from kashika.history import History, Series, on_one_axis
+from kashika.history import History, Series
 from kashika.naming import Split
 from kashika.observation import Observation
 from kashika.palette import SPLIT_COLOUR, SPLIT_LINE, SPLIT_MARKER
+from kashika.panel import Panel, best_place, main_loss, panel_of, plain_place
 from kashika.proportion import interval
 from kashika.run import Run
+from kashika.smoothing import level_error, levels
 from kashika.texts import text
 from kashika.view import Evidence, Finding, Level, Picture, Row, Table, View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Panel:
-    """One metric of all splits, on one axis.
-
-    Attributes
-    ----------
-    metric : "loss"
-    logged : {split: series} all that was logged, earlier runs in the same log among it
-    series : {split: series} the last run during training, one value for each x, shares of one
-    """
-
-    metric: str
-    logged: Mapping[Split, Series]
-    series: Mapping[Split, Series]
-
-    @property
-    def best(self) -> float | None:
-        """The x of the best valid value, else of the best train value; None if not known."""
-        judged = next((self.series[s].finite for s in ("valid", "train") if s in self.series), None)
-        place = None if judged is None else _best(self.metric, judged.y)
-        return None if judged is None or place is None else _plain(judged.x[place])
-
-    @property
-    def drawable(self) -> bool:
-        """Whether anything finite was logged."""
-        return any(np.isfinite(one.y).any() for one in self.logged.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -117,8 +90,8 @@ def measure(
     train_loss, chance_loss : mean loss on the training samples, recomputed, of the network and of
         a constant answer
     """
-    panels = {metric: _panel(history, metric) for metric in history.metrics}
-    loss, accuracy = _main_loss(panels), panels.get("acc", Panel("acc", {}, {}))
+    panels = {metric: panel_of(history, metric) for metric in history.metrics}
+    loss, accuracy = main_loss(panels), panels.get("acc", Panel("acc", {}, {}))
     counts = samples or {}
     band = {s: _band(one, counts[s]) for s, one in accuracy.series.items() if s in counts}
     others = tuple(one for one in panels.values() if one not in (loss, accuracy) and one.drawable)
@@ -177,7 +150,7 @@ def overfitting(
     train, valid, where = train.finite, valid.finite, f"valid_{curves.loss.metric}"
     if min(train.y.size, valid.y.size) < 4:
         return Finding(rule, Level.UNKNOWN)
-    train_level, valid_level = _levels(train.y), _levels(valid.y)
+    train_level, valid_level = levels(train.y), levels(valid.y)
     best = int(np.argmin(valid_level))
     last, least = float(valid_level[-1]), float(valid_level[best])
     then = int(np.searchsorted(train.x, valid.x[best]).clip(0, train.y.size - 1))
@@ -186,7 +159,7 @@ def overfitting(
     counts = (
         relative > rise
         and last - least > consequence * span
-        and last - least > noise * _level_error(valid.y)
+        and last - least > noise * level_error(valid.y)
         and float(train_level[-1]) < float(train_level[then])
     )
     evidence = (
@@ -222,7 +195,7 @@ def not_learning(curves: Curves, *, gain: float = 0.02) -> Finding:
     if train is None or train.finite.y.size < 3:
         return Finding(rule, Level.UNKNOWN)
     y = train.finite.y
-    first, last = float(y[0]), float(_levels(y)[-1])
+    first, last = float(y[0]), float(levels(y)[-1])
     evidence: tuple[Evidence, ...] = (Evidence("first_loss", first), Evidence("last_loss", last))
     stuck = last >= first - gain * abs(first)
     over_chance = curves.train_loss / curves.chance_loss if curves.chance_loss > 0 else np.nan
@@ -293,13 +266,13 @@ def summary(history: History) -> list[Row]:
     rows: list[Row] = []
     for name, series in history.series.items():
         finite, judged = series.finite, series.during.finite
-        place = _best(name.partition("_")[2], judged.y)
+        place = best_place(name.partition("_")[2], judged.y)
         rows.append({
             "series": name,
             "points": len(series.y),
             "first": float(finite.y[0]) if finite.y.size else None,
             "best": None if place is None else float(judged.y[place]),
-            "best_at": None if place is None else _plain(judged.x[place]),
+            "best_at": None if place is None else plain_place(judged.x[place]),
             "last": float(finite.y[-1]) if finite.y.size else None,
         })  # fmt: skip
     return rows
@@ -339,36 +312,6 @@ def _seen(run: Run) -> Mapping[Split, Observation]:
         return {}
 
 
-def _panel(history: History, metric: str) -> Panel:
-    """Gather the series of a metric; where its train series has another name, under that one."""
-    named = history.metric(metric)
-    if "train" not in named:
-        others = (
-            f"{metric}_epoch",
-            f"{metric}_step",
-            *(["loss"] if metric.endswith("loss") else []),
-        )
-        train = next(
-            (history.metric(m)["train"] for m in others if "train" in history.metric(m)), None
-        )
-        named = named if train is None else {"train": train, **named}
-    logged = {split: one.fraction for split, one in on_one_axis(named).items()}
-    return Panel(metric, logged, {split: one.during for split, one in logged.items()})
-
-
-def _main_loss(panels: Mapping[str, Panel]) -> Panel:
-    """Return the panel that the rules judge: "loss", unless only another one has a valid loss."""
-    losses = [one for name, one in panels.items() if name.endswith("loss")]
-    losses.sort(key=lambda one: one.metric != "loss")
-    whole = [one for one in losses if {"train", "valid"} <= set(one.series)]
-    return next(iter([*whole, *losses]), Panel("loss", {}, {}))
-
-
-def _plain(x: float) -> float:
-    """Return an epoch or step as a whole number, where it is one."""
-    return int(x) if x == int(x) else float(x)
-
-
 def _band(accuracy: Series, samples: int) -> FloatArray:
     """Return the (2, points) interval; NaN where the value is no share, such as one in percent."""
     shares = np.where((accuracy.y >= 0) & (accuracy.y <= 1), accuracy.y, np.nan)
@@ -376,17 +319,6 @@ def _band(accuracy: Series, samples: int) -> FloatArray:
         (np.nan, np.nan) if np.isnan(share) else interval(round(share * samples), samples)
         for share in shares
     ]).T  # fmt: skip
-
-
-def _best(metric: str, y: FloatArray) -> int | None:
-    """Return the place of the best value; None where it is not known which way is better."""
-    if y.size and any(word in metric for word in _FALLING):
-        return int(np.argmin(y))
-    return int(np.argmax(y)) if y.size and any(word in metric for word in _RISING) else None
-
-
-_FALLING = ("loss", "err", "mae", "mse", "perplexity", "ppl", "wer", "cer")
-_RISING = ("acc", "f1", "auc", "precision", "recall", "iou", "map", "r2", "dice")
 
 
 def _ends_well(curves: Curves) -> bool:
@@ -405,35 +337,6 @@ def _gap(loss: Mapping[Split, Series]) -> Series | None:
     with np.errstate(over="ignore", invalid="ignore"):
         gap = valid.y - np.interp(valid.x, train.x, train.y)
     return Series(valid.x[within], gap[within], valid.unit) if within.any() else None
-
-
-def _levels(y: FloatArray) -> FloatArray:
-    """Return the running median over `_window` points, fewer at the ends."""
-    half = _window(y) // 2
-    ends = [*range(min(half, y.size)), *range(max(half, y.size - half), y.size)]
-    with np.errstate(over="ignore"):
-        levels = y.astype(np.float64)
-        if y.size > 2 * half:
-            inner = sliding_window_view(y, 2 * half + 1)
-            levels[half : y.size - half] = np.median(inner, axis=1)
-        for i in ends:
-            levels[i] = np.median(y[max(0, i - half) : i + half + 1])
-    return levels
-
-
-def _level_error(y: FloatArray) -> float:
-    """Return the standard error of such a median, from the jumps between neighbouring points."""
-    # 1.4826 turns the median deviation of a normal distribution into its standard deviation, and
-    # a difference of two points has sqrt(2) times the noise of one.
-    with np.errstate(over="ignore", invalid="ignore"):
-        jumps = np.diff(y)
-        noise = 1.4826 * np.median(np.abs(jumps - np.median(jumps))) / np.sqrt(2)
-        return float(1.2533 * noise / np.sqrt(_window(y)))
-
-
-def _window(y: FloatArray) -> int:
-    # Wide enough to take out single spikes, narrow enough to see the quick fall at the start.
-    return int(np.clip(y.size // 20, 3, 15))
 
 
 def _draw_panel(panel: Panel, axes: Axes) -> None:

@@ -115,6 +115,27 @@ def test_what_was_passed_over_is_said_with_its_count_and_place(tmp_path: Path) -
     ]
 
 
+def test_decimal_commas_and_a_header_that_does_not_fit_are_said(tmp_path: Path) -> None:
+    path = written(tmp_path / "loss.txt", "0,5\n0,25\n")
+    assert list(map(str, text.read(path).notes)) == [
+        f"{path}: 2 lines write decimal commas, and were read so"
+    ]
+    path = written(tmp_path / "log.txt", "epoch loss acc\n1 0.5\n2 0.25\n")
+    assert list(map(str, text.read(path).notes)) == [
+        f"{path}: the names epoch, loss, acc were not used, since most lines have 2 values"
+    ]
+
+
+def test_numbers_under_another_header_are_not_taken_for_those_of_the_first(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "train.txt",
+        "Epoch  Mem  box_loss  Size\n1/2  2.3G  1.25  640\n"
+        "Class  Images  Box(P  R\nall  128  0.5  0.25\n2/2  2.3G  1.0  640\n",
+    )
+    (loss,) = (one for name, one in text.read(path).series.items() if name == "box_loss")
+    assert (loss.x.tolist(), loss.y.tolist()) == ([1, 2], [1.25, 1.0])
+
+
 def test_missing_values_are_no_values_and_nan_is_one(tmp_path: Path) -> None:
     series = only(tmp_path / "loss.txt", "0.5\nNone\nnan\n--\n-inf\n")
     np.testing.assert_array_equal(series.y, [0.5, np.nan, -np.inf])
@@ -149,7 +170,7 @@ def test_a_long_file_gives_what_reading_it_line_by_line_gives(
     content = "".join(f"{form % value}{end}" for value in 1e6 * LONG).encode()
     path = written(tmp_path / "loss.txt", content)
     quick = only(path, content)
-    monkeypatch.setattr(text, "_fast", lambda _: None)
+    monkeypatch.setattr(text, "column", lambda _: None)
     careful = only(path, content)
     np.testing.assert_array_equal(quick.y, careful.y)
     np.testing.assert_array_equal(quick.x, careful.x)
@@ -184,7 +205,7 @@ def test_a_surprise_in_a_long_file_is_read_with_care(
         )
 
     quick = read()
-    monkeypatch.setattr(text, "_fast", lambda _: None)
+    monkeypatch.setattr(text, "column", lambda _: None)
     assert quick == read()
 
 

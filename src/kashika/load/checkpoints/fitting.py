@@ -49,21 +49,7 @@ class Fit:
 
 
 def put_into(module: nn.Module, weights: Weights, *, model: str) -> tuple[Sentence, ...]:
-    """Give the weights of a file to a network, if all of its parameters are there and fit.
-
-    Parameters
-    ----------
-    model : what the user calls the network
-
-    Returns
-    -------
-    What was cut off the names, mapped, and left over
-
-    Raises
-    ------
-    MismatchError
-        If parameters are missing, or shapes differ; the network is then as it was.
-    """
+    """Give the weights of a file to a network, as `kashika.load.checkpoints.put_into` says."""
     own = {name: one for name, one in module.state_dict().items() if isinstance(one, Tensor)}
     state = {name: one for name, one in weights.state.items() if not one.is_meta}
     fit = fitted({name: _shape(one) for name, one in own.items()}, state)

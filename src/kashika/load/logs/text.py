@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
-import warnings
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from unicodedata import normalize
 
 import numpy as np
 
-from kashika.distribution import FloatArray
 from kashika.errors import LoadError
 from kashika.history import Series
 from kashika.load.logs.decoding import decoded, text_of
 from kashika.load.logs.literals import literal
 from kashika.load.logs.logged import Logged
-from kashika.load.logs.loose_numbers import number
 from kashika.load.logs.nested import logged_in
+from kashika.load.logs.number_column import column
+from kashika.load.logs.number_lines import Lines, take, without_keywords
 from kashika.load.logs.tabular import series_of, unit_of
 from kashika.naming import is_metric, names_series, split_of
 from kashika.texts import Sentence
@@ -33,13 +29,8 @@ _DATA = re.compile(
 )
 _LITERAL = re.compile(r"\s*([\[{]|(np\.|torch\.)?(tensor|array|Tensor)\(\s*\[)")
 _NAMED_LIST = re.compile(r"\s*([^\W\d][\w ./\-]*?)\s*[:=]\s*(\[.*\])\s*")
-_COMMENT = re.compile(r"\s*(#|%|//).*")
-_KEYWORDS = re.compile(r",\s*\w+=(<[^>]*>|'[^']*'|\"[^\"]*\"|[\w.:]+)")
-_CALL = re.compile(r"[A-Za-z_][\w.]*\(")
-_CLUTTER = str.maketrans("()[]{}", "      ")
 _PAIR = re.compile(r"([+-]?\d+),(\d+)")
 _UNFINISHED = re.compile(r"[.eE+-]$")
-_FAST = re.compile(rb"[\d\s.,;eE+\-a-z]*", re.IGNORECASE)
 
 
 def recognises(path: Path, head: bytes) -> bool:
@@ -56,9 +47,9 @@ def recognises(path: Path, head: bytes) -> bool:
         return named and is_metric(stem)
     if (match := _NAMED_LIST.match(lines[0])) is not None:
         return is_metric(match[1])
-    found = _Lines()
+    found = Lines()
     for n, line in enumerate(lines, start=1):
-        _take(found, line[:10_000], n)
+        take(found, line[:10_000], n)
     columns = [name for name in found.header if is_metric(name) or unit_of(name)]
     numbers = sum(found.widths.values())
     return 2 * numbers >= len(lines) - 1 and numbers > 0 and (named or bool(columns))
@@ -72,7 +63,7 @@ def read(path: Path) -> Logged:
     LoadError
         If there is none.
     """
-    fast = _fast(path)
+    fast = column(path)
     if fast is not None:
         return Logged(FORMAT, {"": Series(np.arange(1, fast.size + 1), fast, "row")})
     text, notes = text_of(path)
@@ -80,10 +71,10 @@ def read(path: Path) -> Logged:
         series, said = logged_in(lists, path=path)
         if series:
             return Logged(FORMAT, series, (*notes, *said))
-    found = _Lines()
+    found = Lines()
     lines = text.split("\n")
     for n, line in enumerate(lines, start=1):
-        _take(found, line, n)
+        take(found, line, n)
     if not found.widths:
         first = next((line.strip()[:40] for line in lines if line.strip()), "")
         raise LoadError(
@@ -104,7 +95,7 @@ def _lists(text: str) -> object:
     try:
         if named and all(named):
             return {one[1]: literal(_with_commas(one[2])) for one in named if one}
-        return literal(_with_commas(_KEYWORDS.sub("", text))) if _LITERAL.match(text) else None
+        return literal(_with_commas(without_keywords(text))) if _LITERAL.match(text) else None
     except ValueError:
         return None
 
@@ -114,94 +105,10 @@ def _with_commas(words: str) -> str:
     return words if "," in words else re.sub(r"(?<=[\d.])\s+(?=[-+\d.])", ", ", words.strip())
 
 
-@dataclass(slots=True)
-class _Lines:
-    """What the lines of a file say.
-
-    Attributes
-    ----------
-    header : names of the columns, from a line in front of the numbers
-    rows : (number of the line, its values); None for one that is missing
-    other : (number of the line, its text) for each line that is neither
-    words : the text of these lines
-    widths : {number of values in a line: how many lines have so many}
-    rewritten : lines whose numbers stand in brackets or calls, or in full width
-    """
-
-    header: tuple[str, ...] = ()
-    rows: list[tuple[int, list[float | None]]] = field(default_factory=list)
-    other: list[tuple[int, str]] = field(default_factory=list)
-    words: list[str] = field(default_factory=list)
-    widths: Counter[int] = field(default_factory=Counter)
-    rewritten: int = 0
-
-
-def _take(found: _Lines, line: str, n: int) -> None:
-    """Sort a line in."""
-    plain = line if line.isascii() else normalize("NFKC", line).replace("、", ",").replace("。", "")
-    comment = _COMMENT.search(plain)
-    words = plain if comment is None else plain[: comment.start()]
-    if not words.strip():
-        if comment is not None and not found.rows and not found.header:
-            found.header = _names(plain.strip().lstrip("#%/ "))
-        return
-    values = _values(words)
-    if values is None and found.header and len(found.header) > 1:
-        values = _loose(words, len(found.header))
-    if values is not None:
-        found.rows.append((n, values))
-        found.rewritten += plain != line or any(one in words for one in "([{")
-        found.words.append(words.strip())
-        if any(value is not None for value in values):
-            found.widths[len(values)] += 1
-    elif not found.rows and not found.header and (names := _names(words)):
-        found.header = names
-    else:
-        found.other.append((n, words.strip()))
-
-
-def _values(words: str) -> list[float | None] | None:
-    """Return the numbers of a line; None if something else stands in it."""
-    if "(" in words or "[" in words or "{" in words:
-        words = _CALL.sub("(", _KEYWORDS.sub("", words)).translate(_CLUTTER)
-    try:
-        return [number(cell) for cell in re.split(r"[,;\s|]+", words.strip().strip(",;|"))]
-    except ValueError:
-        return _with_decimal_commas(words)
-
-
-def _with_decimal_commas(words: str) -> list[float | None] | None:
-    cells = re.split(r"[;\s|]+", words.strip())
-    try:
-        return [number(cell.replace(",", ".")) for cell in cells]
-    except ValueError:
-        return None
-
-
-def _loose(words: str, width: int) -> list[float | None] | None:
-    """Return the cells under a header, of which some, such as a time, need not be numbers."""
-    cells = re.split(r"[,;\s|]+", words.strip().strip(",;|"))
-    values: list[float | None] = []
-    for cell in cells:
-        try:
-            values.append(number(cell))
-        except ValueError:
-            values.append(None)
-    return values if len(cells) == width and any(one is not None for one in values) else None
-
-
-def _names(words: str) -> tuple[str, ...]:
-    """Return the names in a header line; () if it does not look like one."""
-    cells = [cell for cell in re.split(r"[,;\s|]+", words.strip()) if cell]
-    named = all(re.fullmatch(r"[^\d\W][\w./@%()\-]*", cell) for cell in cells)
-    known = any(is_metric(cell) or unit_of(cell) or split_of(cell) for cell in cells)
-    return tuple(cells) if cells and named and (known or len(cells) == 1) else ()
-
-
-def _columns(found: _Lines, width: int) -> tuple[dict[str, Series], list[Sentence]]:
+def _columns(found: Lines, width: int) -> tuple[dict[str, Series], list[Sentence]]:
     rows = [values for _, values in found.rows if len(values) == width]
     if width == 2 and (decimals := _as_decimals(found)) is not None:
-        rows, width = decimals, 1
+        rows, width, found.commas = decimals, 1, len(decimals)
     if len(found.header) == width and width > 1:
         return series_of({name: [row[i] for row in rows] for i, name in enumerate(found.header)})
     name = found.header[0] if len(found.header) == width == 1 else ""
@@ -236,7 +143,7 @@ def _count_up(first: Sequence[float | None], second: Sequence[float | None]) -> 
     return (anew or bool(back.mean() <= 0.1)) and not back.all() and np.unique(x).size > 1
 
 
-def _as_decimals(found: _Lines) -> list[list[float | None]] | None:
+def _as_decimals(found: Lines) -> list[list[float | None]] | None:
     """Read "0,5" as one half, where every line is such a pair and the first parts do not rise."""
     pairs = [_PAIR.fullmatch(words) for words in found.words]
     if len(pairs) < 2 or not all(pairs):
@@ -247,7 +154,7 @@ def _as_decimals(found: _Lines) -> list[list[float | None]] | None:
     return [[float(words.replace(",", "."))] for words in found.words]
 
 
-def _drop_unfinished(found: _Lines, lines: Sequence[str], path: Path) -> list[Sentence]:
+def _drop_unfinished(found: Lines, lines: Sequence[str], path: Path) -> list[Sentence]:
     """Leave out a last line that was cut while it was written."""
     last = lines[-1].strip()
     if not last or len(found.rows) < 2 or found.rows[-1][0] != len(lines):
@@ -258,10 +165,11 @@ def _drop_unfinished(found: _Lines, lines: Sequence[str], path: Path) -> list[Se
     if not (_UNFINISHED.search(last) or short or fewer):
         return []
     found.rows.pop()
+    found.words.pop()
     return [Sentence("notes.log.cut", path=path, row=len(lines), found=last[:40])]
 
 
-def _skipped(found: _Lines, width: int, path: Path) -> Iterator[Sentence]:
+def _skipped(found: Lines, width: int, path: Path) -> Iterator[Sentence]:
     """Count the lines that were passed over, with the first of them."""
     odd = [(n, len(values)) for n, values in found.rows if len(values) != width]
     if odd:
@@ -274,6 +182,11 @@ def _skipped(found: _Lines, width: int, path: Path) -> Iterator[Sentence]:
         yield Sentence(
             "notes.log.skipped", path=path, count=len(found.other), row=n, found=words[:40]
         )
+    if found.commas:
+        yield Sentence("notes.log.commas", path=path, count=found.commas)
+    if found.header and len(found.header) != width > 1:
+        names = ", ".join(found.header)
+        yield Sentence("notes.log.header", path=path, names=names, count=width)
     if found.rewritten:
         yield Sentence("notes.log.rewritten", path=path, count=found.rewritten)
     rows = [values for _, values in found.rows if len(values) == width]
@@ -286,33 +199,3 @@ def _skipped(found: _Lines, width: int, path: Path) -> Iterator[Sentence]:
     ]
     if missing:
         yield Sentence("notes.log.missing", path=path, count=len(missing), row=missing[0])
-
-
-def _fast(path: Path) -> FloatArray | None:
-    """Return the values of a long file of one number a line; None where it may be anything else.
-
-    It gives what reading line by line gives, forty times as fast.
-    """
-    try:
-        if path.stat().st_size < 100_000:
-            return None
-        data = path.read_bytes()
-    except OSError as error:
-        raise LoadError("errors.system", path=path, error=error.strerror) from error
-    if not data.endswith(b"\n") or _FAST.fullmatch(data[:4096]) is None:
-        return None
-    lines = data.count(b"\n")
-    try:
-        with warnings.catch_warnings(action="error"):
-            values = np.fromstring(data.decode("ascii"), sep="\n")
-    except (DeprecationWarning, ValueError):
-        return None
-    # As many values as lines, none of them empty: then there is one on each.
-    single = values.size == lines and b"\n\n" not in data and not _inner_blanks(data)
-    return values if single else None
-
-
-def _inner_blanks(data: bytes) -> bool:
-    """Tell whether anything but ends of lines lies between values."""
-    stripped = data.replace(b"\r\n", b"\n")
-    return any(one in stripped for one in (b" ", b"\t", b"\r", b",", b";"))
