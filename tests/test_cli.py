@@ -215,7 +215,10 @@ def test_the_golden_text_is_printed(tmp_path: Path, name: str, lang: str) -> Non
 def test_json_has_the_form_that_scripts_rely_on(run: Path) -> None:
     content = found(run)
     assert list(content) == ["schema", "run", "findings", "sections", "notes", "provenance"]
-    assert (content["schema"], content["run"], content["notes"]) == (1, "run", [])
+    assert (content["schema"], content["run"]) == (1, "run")
+    assert content["notes"] == [
+        "The outputs of the network were read as logits of 2 classes, and the loss as cross_entropy"
+    ]
     rules = [f"{view.name}.{rule.__name__}" for view in BUILTIN for rule in view.rules]
     assert sorted(finding["rule"] for finding in content["findings"]) == sorted(rules)
     for finding in content["findings"]:
@@ -469,8 +472,9 @@ BAD = [
     ),
     Bad(
         "check {run}",
-        "{run}/kashika.toml: expected the keys checkpoint, data, lang, layer, log, loss, model, "
-        "rename, target, view, weights, found 'epochs'; correct the key",
+        "{run}/kashika.toml: expected the keys batch_size, checkpoint, data, device, lang, layer, "
+        "log, loss, max_samples, model, position, rename, target, view, weights, found 'epochs'; "
+        "correct the key",
         file="kashika.toml",
         content="epochs = 3",
     ),
@@ -659,7 +663,11 @@ def test_the_demo_trains_reports_and_is_reported_on_like_a_users_own_run(tmp_pat
     assert result.stdout.splitlines() == [
         "kashika: demo",
         "",
-        "problems: 0, warnings: 0, notes: 0, unknown: 0, ok: 7",
+        "problems: 0, warnings: 0, notes: 0, unknown: 0, ok: 9",
+        (
+            "The outputs of the network were read as logits of 2 classes, and the loss as "
+            "cross_entropy"
+        ),
         f"Report: {directory}/report.html",
     ]
     assert result.stderr.strip() in ("", "training")  # a progress bar only where someone looks

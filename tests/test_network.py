@@ -152,7 +152,7 @@ def test_the_classes_on_the_seeds_own_grid_are_the_notebooks_at_every_point(seed
     xs, ys = np.arange(left, right, 0.02), np.arange(low, high, 0.02)
     xx, yy = np.meshgrid(xs, ys)
     expected = seed.logits(np.c_[xx.ravel(), yy.ravel()]).argmax(axis=1).reshape(xx.shape)
-    found = ks.boundary(seed.model, X_train, y_train, grid=(xs, ys)).predicted
+    found = ks.boundary(seed.model, X_train, y_train, grid=(xs, ys)).maps[0].predicted
     assert set(np.unique(expected)) == {0, 1}
     np.testing.assert_array_equal(found, expected)
 
@@ -563,14 +563,13 @@ def test_of_many_samples_a_seeded_choice_is_kept_and_every_one_is_counted() -> N
     network = TorchNetwork(seeded(Functional), seed=3)
     seen, again = observed(network, many, classes), observed(network, many, classes)
     other = observed(TorchNetwork(seeded(Functional), seed=4), many, classes)
-    assert len(seen.outputs) == len(seen.loss) == 6_000
-    assert len(seen.rows) == len(np.unique(seen.rows)) == len(seen.inputs) == 2_000
+    assert len(seen.predicted) == len(seen.loss) == 6_000
+    assert len(seen.rows) == len(np.unique(seen.rows)) == len(seen.outputs) == 5_000
     np.testing.assert_array_equal(seen.rows, again.rows)
     assert (seen.rows != other.rows).any()
-    np.testing.assert_array_equal(seen.inputs, many[seen.rows])
-    np.testing.assert_allclose(
-        layer(seen, "fc3").features, seen.outputs[seen.rows], rtol=1e-6, atol=1e-7
-    )
+    np.testing.assert_array_equal(seen.inputs, many[seen.input_rows])
+    np.testing.assert_array_equal(layer(seen, "fc3").rows, seen.rows)
+    np.testing.assert_allclose(layer(seen, "fc3").features, seen.outputs, rtol=1e-6, atol=1e-7)
     assert layer(seen, "fc3").values.size == 12_000
 
 

@@ -131,7 +131,7 @@ def test_what_is_not_given_is_missing_and_the_rest_is_there() -> None:
 
 def test_a_layer_is_looked_at_in_a_whole_analysis_too() -> None:
     report = ks.analyze(model(), test=(X, Y), layer="1", views=[BUILTIN[3]])
-    assert report.sections[0].measurement.layer == "1"  # type: ignore[union-attr]
+    assert report.sections[0].measurement.layers == ("1",)  # type: ignore[union-attr]
 
 
 def test_a_loss_of_the_users_own_is_used_everywhere() -> None:
@@ -149,7 +149,7 @@ def test_a_loss_of_the_users_own_is_used_everywhere() -> None:
 
 def test_the_split_that_is_named_is_the_one_in_the_labels() -> None:
     assert list(ks.predictions(model(), X, Y, split="valid").scores) == ["valid"]
-    assert list(ks.boundary(model(), X, Y, split="test").points) == ["test"]
+    assert list(ks.boundary(model(), X, Y, split="test").maps[0].points) == ["test"]
     assert ks.features(model(), X, Y, split="train").split == "train"
     assert ks.gradients(model(), X, Y, split="train").split == "train"
 

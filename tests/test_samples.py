@@ -51,9 +51,16 @@ class Counted(Dataset[tuple[Tensor, int]]):
         return torch.tensor(X[index]), int(Y[index])
 
 
-class Endless(IterableDataset[Tensor]):
-    def __iter__(self) -> Iterator[Tensor]:
+class Lengthless(Dataset[Tensor]):
+    def __getitem__(self, index: int) -> Tensor:
         raise AssertionError("nobody reads it")
+
+
+class Stream(IterableDataset[Any]):
+    """Pairs that come one after the other, seven of them, and do not say how many there are."""
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return ((torch.tensor([float(i)]), torch.tensor(i % 2)) for i in range(7))
 
 
 @pytest.mark.parametrize(
@@ -141,14 +148,28 @@ def test_what_are_no_numbers_is_refused(inputs: object, targets: object, found: 
     )
 
 
-@pytest.mark.parametrize("source", [Endless(), TensorDataset(torch.empty(0, 2))])
-def test_a_data_set_without_a_length_or_without_samples_is_refused(source: Dataset[Any]) -> None:
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            Lengthless(),
+            (
+                "valid: expected a Dataset that has a length or is an IterableDataset, "
+                "found Lengthless; give it a __len__"
+            ),
+        ),
+        (
+            TensorDataset(torch.empty(0, 2)),
+            "valid: expected at least one sample, found none in TensorDataset; check the data",
+        ),
+    ],
+)
+def test_a_data_set_without_a_length_or_without_samples_is_refused(
+    source: Dataset[Any], expected: str
+) -> None:
     with pytest.raises(MismatchError) as caught:
         samples_of(source, split="valid")
-    assert str(caught.value) == (
-        "valid: expected a Dataset with a length of at least 1, "
-        f"found {type(source).__name__}; give a Dataset with __len__"
-    )
+    assert str(caught.value) == expected
 
 
 def test_what_holds_no_samples_at_all_is_refused() -> None:
@@ -159,10 +180,48 @@ def test_what_holds_no_samples_at_all_is_refused() -> None:
     )
 
 
-def test_a_data_set_without_targets_is_refused_when_it_is_read() -> None:
+def test_a_stream_is_read_as_it_comes() -> None:
+    samples = samples_of(Stream(), split="train")
+    assert [x[:, 0].tolist() for x, _ in samples.batches(3)] == [[0, 1, 2], [3, 4, 5], [6]]
+    with pytest.raises(TypeError):
+        len(samples)
+
+
+def test_inputs_without_targets_are_their_own_targets() -> None:
     samples = samples_of(TensorDataset(torch.tensor(X)), split="train")
+    inputs, targets = next(samples.batches(4))
+    np.testing.assert_array_equal(inputs, X[:4])
+    np.testing.assert_array_equal(targets, X[:4])
+
+
+class Named(Dataset[Any]):
+    """Samples that are mappings, as those of Hugging Face."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {name: torch.tensor([index]) for name in self._names} | {"text": "a"}
+
+
+def test_the_targets_of_a_mapping_are_found_by_their_name() -> None:
+    samples = samples_of(Named("ids", "mask", "labels"), split="train")
+    inputs, targets = next(samples.batches(2))
+    assert {name: one.tolist() for name, one in inputs.items()} == {
+        "ids": [[0], [1]], "mask": [[0], [1]],
+    }  # fmt: skip
+    assert targets.tolist() == [[0], [1]]
+
+
+def test_a_mapping_without_targets_is_refused_when_it_is_read() -> None:
+    samples = samples_of(Named("ids", "mask"), split="train")
     with pytest.raises(MismatchError) as caught:
-        next(samples.batches(4))
+        next(samples.batches(2))
     assert str(caught.value) == (
-        "train: expected batches of (inputs, targets), found list; give a Dataset that returns both"
+        "train: expected batches of (inputs, targets), or mappings with one of the names labels, "
+        "label, label_ids, targets, target, y, found ['ids', 'mask', 'text']; give a Dataset that "
+        "returns both"
     )

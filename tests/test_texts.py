@@ -21,6 +21,7 @@ from kashika.errors import KashikaError, LoadError, MismatchError, Missing, need
 from kashika.history import Series
 from kashika.naming import SPLITS
 from kashika.projection import Projection
+from kashika.task import Meaning
 from kashika.texts import LANGUAGES, Sentence, has, language, speaking, text
 from kashika.view import Level
 from kashika.views import BUILTIN
@@ -174,6 +175,8 @@ HOLES = {
     "method": get_args(get_type_hints(Projection)["method"]),
     "level": [str(level) for level in Level],
     "part": contents.PARTS,
+    "outputs": get_args(Meaning),
+    "form": ("", "_positional", "_shifted"),
 }
 """What may stand in the hole of an f-string, by the last name in it."""
 

@@ -21,6 +21,7 @@ class Toy:
 
     weight: FloatArray = field(default_factory=lambda: np.array([[1.0, -0.5], [-1.0, 2.0]]))
     asked: list[int] = field(default_factory=list)
+    observed: list[str] = field(default_factory=list)
 
     def parameters(self) -> Iterator[Parameter]:
         values, start = Distribution.of(self.weight), Initial("uniform", 0.0, 0.7)
@@ -32,23 +33,32 @@ class Toy:
 
     def observe(self, samples: Samples, *, split: str, task: Task | None = None) -> Observation:
         assert split in SPLITS
+        self.observed.append(split)
         x, y = (np.concatenate(parts) for parts in zip(*samples.batches(64), strict=True))
         outputs = self.predict(x)
         task = task or infer_task(outputs, y)
         chances = task.probabilities(outputs)
         pull = (chances - np.eye(task.classes)[y]) * (outputs > 0)
-        return Observation(
-            task=task,
+        layer = Layer(
+            "act", "ReLU", Distribution.of(outputs), (outputs > 0).sum(axis=0), outputs,
+            np.arange(len(y)),
+        )  # fmt: skip
+        return Observation.of(
+            task,
+            inputs=x,
             outputs=outputs,
             targets=y,
             loss=-np.log(chances[np.arange(len(y)), y]),
-            rows=np.arange(len(y)),
-            inputs=x,
-            layers=(
-                Layer("act", "ReLU", Distribution.of(outputs), (outputs > 0).sum(axis=0), outputs),
-            ),
+            layers=(layer,),
             gradients={"line.weight": Distribution.of(pull.T @ x / len(y))},
         )
+
+    def slopes(self, inputs: Array, task: Task) -> FloatArray:  # noqa: ARG002
+        outputs = inputs @ self.weight.T
+        order = np.argsort(np.maximum(outputs, 0.0), axis=1)
+        active = (outputs > 0)[:, :, None] * self.weight
+        every = np.arange(len(inputs))
+        return np.asarray(active[every, order[:, -1]] - active[every, order[:, -2]])
 
 
 def two_clouds(samples: int = 40, *, seed: int = 0) -> Arrays:

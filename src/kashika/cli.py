@@ -36,11 +36,15 @@ def _options(command: F) -> F:
     # The decorator that is applied last comes first in the help.
     command = click.option("--trust", is_flag=True, help=text("cli.trust"))(command)
     for name, meta in (
-        ("layer", "NAME"), ("weights", "KEY"), ("checkpoint", "FILE"),
+        ("device", "cpu|cuda|mps"), ("layer", "NAME"), ("weights", "KEY"), ("checkpoint", "FILE"),
         ("loss", "NAME|FILE.py:NAME"), ("target", "COLUMN"),
         ("data", "FILE.py:NAME|FILE|NAME"), ("model", "FILE.py:NAME(…)"),
     ):  # fmt: skip
         command = click.option(f"--{name}", metavar=meta, help=text(f"cli.{name}"))(command)
+    for name in ("max-samples", "batch-size"):
+        help_of = text(f"cli.{name.replace('-', '_')}")
+        command = click.option(f"--{name}", type=click.IntRange(min=1), help=help_of)(command)
+    command = click.option("--position", type=int, help=text("cli.position"))(command)
     command = click.option("--log", multiple=True, metavar="PATH", help=text("cli.log"))(command)
     return _RENAME(command)
 
@@ -193,6 +197,22 @@ def _told(found: Report) -> None:
 _MADE_BY = b'<meta name="generator" content="kashika">'
 
 
+def _progress() -> Callable[[str, int, int | None], None]:
+    """Show on stderr how far a pass over the data has come; only warnings where that is a file."""
+    from kashika.progress import Clock
+
+    clock, clear = Clock(), "\r\x1b[K"
+
+    def show(split: str, seen: int, known: int | None) -> None:
+        line, warning = clock.line(split, seen, known), clock.warning(seen, known)
+        if line is not None and sys.stderr.isatty():
+            click.echo(f"{clear}{line}", err=True, nl=False)
+        if warning is not None:
+            click.echo(f"{clear if sys.stderr.isatty() else ''}{warning}", err=True)
+
+    return show
+
+
 def _analyzed(run: Path, options: Options, *, views: list[View[Any]] | None = None) -> Report:
     from kashika.load import load
     from kashika.report import analyze
@@ -200,10 +220,12 @@ def _analyzed(run: Path, options: Options, *, views: list[View[Any]] | None = No
     command = shlex.join(["kashika", *sys.argv[1:]])
     # What the user's network prints must not get between the lines of a result.
     with redirect_stdout(sys.stderr):
-        loaded = load(run, options)
+        views = _views(options) if views is None else views
+        gradients = any(view.gradients for view in views)
+        loaded = load(run, options, gradients=gradients, progress=_progress())
         gc.freeze()  # what was imported stays; drawing makes much that is looked through again
         loaded = replace(loaded, provenance=[*loaded.provenance, ("command", command)])
-        return analyze(loaded, views=_views(options) if views is None else views)
+        return analyze(loaded, views=views)
 
 
 def _views(options: Options) -> list[View[Any]]:

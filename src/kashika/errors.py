@@ -4,6 +4,7 @@
     ├── LoadError      a file or an option cannot be read as what it should be
     ├── MismatchError  two parts do not fit: network and checkpoint, network and data
     └── Missing        the run lacks what a view needs, which is normal
+        └── Interrupted    the user stopped before it was looked at
 
 A message is one line: where, what was expected, what was found, what to do. It is put into words
 when it is read, in the language of that moment.
@@ -14,6 +15,8 @@ from typing import TypeVar
 from kashika.texts import Sentence
 
 T = TypeVar("T")
+
+_LONGEST = 500  # some of torch's messages list every backend there is
 
 
 class KashikaError(Exception):
@@ -36,6 +39,10 @@ class Missing(KashikaError):
     """The run lacks what a view needs; the message says what, and how to give it."""
 
 
+class Interrupted(Missing):
+    """The user stopped before a split was looked at."""
+
+
 def need(value: T | None, key: str) -> T:
     """Return `value`, or raise `Missing` with the sentence `missing.<key>`."""
     if value is None:
@@ -44,6 +51,7 @@ def need(value: T | None, key: str) -> T:
 
 
 def one_line(error: BaseException) -> str:
-    """Return the type and the message of a foreign exception on one line."""
+    """Return the type and the message of a foreign exception on one line, not too long a one."""
     message = " ".join(str(error).split())
+    message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]} …"
     return f"{type(error).__name__}: {message}" if message else type(error).__name__

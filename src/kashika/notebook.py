@@ -7,17 +7,20 @@ The network and the data come back as they were.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy.typing as npt
 
 from kashika import report
 from kashika.distribution import FloatArray
+from kashika.errors import need
 from kashika.history import History
 from kashika.naming import Split
+from kashika.progress import Clock, Progress
 from kashika.run import Network, Observations, Run
 from kashika.view import View
 from kashika.views import boundary as _boundary
@@ -57,7 +60,8 @@ def predictions(
     split : what the samples are, for the labels
     loss : name as in `torch.nn.functional`, or a function (outputs, targets); found if None
     """
-    return _predictions.VIEW.measure(_run(model, {split: _whole(X, y)}, loss=loss))
+    run = _run(model, {split: _whole(X, y)}, loss=loss)
+    return _predictions.VIEW.measure(run)
 
 
 def boundary(
@@ -67,28 +71,47 @@ def boundary(
     *,
     test: object = None,
     split: Split = "train",
+    through: tuple[int, int, int] | None = None,
+    features: tuple[int, int] | None = None,
+    at: int | None = None,
+    method: Literal["pca", "tsne"] | None = None,
     grid: tuple[FloatArray, FloatArray] | None = None,
+    seed: int = 0,
     loss: Any = None,
 ) -> _boundary.Boundary:
-    """Look at where a network of two inputs changes its mind.
+    """Look at where a network changes its mind, and how far samples lie from there.
+
+    A network of two inputs is shown as it is. One of more, images too, is shown in the plane
+    through three typical samples, over two of its inputs, and with all samples in a projection;
+    `through`, `features` or `at`, and `method` choose among the three, and say how.
 
     Parameters
     ----------
     test : (X, y) of the test samples, which are drawn apart
     split : what `X` and `y` are, for the labels
-    grid : (width,) and (height,) places of the grid; laid over the samples if None
+    through : numbers of three samples in `X`, from 0, whose plane is shown
+    features : two columns of `X`, from 0, of flattened samples where these are arrays; those along
+        which the answer changes most if only `at` is given
+    at : number of the sample in `X` at which the other columns are held; their medians if None
+    method : of a projection of all samples: "pca" or "tsne"
+    grid : (width,) and (height,) places of the grid, increasing, in the units of the one map that
+        is shown; laid over the samples if None
+    seed : of the choice of samples, where there are many, and of t-SNE
     loss : name as in `torch.nn.functional`, or a function (outputs, targets); found if None
 
     Raises
     ------
     Missing
-        If the network does not have two inputs.
+        If the inputs are not arrays of at least two numbers, or there is not one answer for each.
+    LoadError
+        If a sample, column or method does not exist, or a grid is given for several maps.
     """
     data: dict[Split, object] = {split: _whole(X, y)}
     run = _run(model, data if test is None else data | {"test": test}, loss=loss)
-    network, task, shown = _boundary.subject(run)
-    x, y = (None, None) if grid is None else grid
-    return _boundary.measure(network.predict, task, shown, x=x, y=y)
+    return _boundary.measure(
+        need(run.network, "network"), _boundary.shown(run),
+        through=through, features=features, at=at, method=method, grid=grid, seed=seed,
+    )  # fmt: skip
 
 
 def features(
@@ -96,8 +119,11 @@ def features(
     X: object,
     y: object = None,
     *,
+    train: object = None,
     layer: str | None = None,
     split: Split = "test",
+    position: int | None = None,
+    rows: int | None = None,
     seed: int = 0,
     loss: Any = None,
 ) -> _features.Features:
@@ -105,8 +131,12 @@ def features(
 
     Parameters
     ----------
-    layer : name of a module as in `model.named_modules()`; the outputs if None
-    split : what the samples are, for the labels
+    train : (X, y) of the training samples; test samples are shown in the t-SNE of these as well
+    layer : name of a module as in `model.named_modules()`, or a pattern such as "layer*.conv2" for
+        several; the outputs if None
+    split : what `X` and `y` are, for the labels
+    position : of a sequence or map whose features are taken, -1 the last; their mean if None
+    rows : at most so many samples are projected; 5,000 if None
     seed : of the choice of rows, where there are many, and of t-SNE
     loss : name as in `torch.nn.functional`, or a function (outputs, targets); found if None
 
@@ -115,7 +145,11 @@ def features(
     LoadError
         If there is no such layer.
     """
-    run = _run(model, {split: _whole(X, y)}, loss=loss, layer=layer)
+    data: dict[Split, object] = {} if train is None else {"train": train}
+    run = _run(
+        model, data | {split: _whole(X, y)}, loss=loss, layer=layer, position=position, rows=rows,
+        seed=seed,
+    )  # fmt: skip
     return _features.measure(run.observations, split=split, layer=layer, seed=seed)
 
 
@@ -132,7 +166,7 @@ def weights(model: nn.Module | Network | str | Path) -> _weights.Weights:
 
         path = Path(model)
         return _weights.VIEW.measure(Run(path.name, checkpoint=checkpoint_of(read(path))))
-    return _weights.VIEW.measure(Run("weights", network=_network(model)))
+    return _weights.VIEW.measure(_run(model, {}))
 
 
 def gradients(
@@ -150,7 +184,8 @@ def gradients(
     split : what the samples are, for the labels
     loss : name as in `torch.nn.functional`, or a function (outputs, targets); found if None
     """
-    return _gradients.VIEW.measure(_run(model, {split: _whole(X, y)}, loss=loss))
+    run = _run(model, {split: _whole(X, y)}, loss=loss, gradients=True)
+    return _gradients.VIEW.measure(run)
 
 
 def analyze(
@@ -163,6 +198,9 @@ def analyze(
     loss: Any = None,
     layer: str | None = None,
     views: Sequence[View[Any]] | None = None,
+    device: str | None = None,
+    batch_size: int | None = None,
+    max_samples: int | None = None,
     name: str = "notebook",
 ) -> report.Report:
     """Look at everything at once; what is not given leaves a section that says so.
@@ -174,6 +212,9 @@ def analyze(
     loss : name as in `torch.nn.functional`, or a function (outputs, targets); found if None
     layer : the layer whose features are looked at; the outputs if None
     views : the built-in and the installed ones if None
+    device : where a copy of the network is run; where it is if None
+    batch_size : samples that go through it at once, halved where memory runs out; chosen if None
+    max_samples : so many samples of each split are looked at; all if None
     name : what the report calls the run
 
     Raises
@@ -189,24 +230,45 @@ def analyze(
     if model is None:
         run = Run(name, history=logs)
     else:
-        run = replace(_run(model, data, loss=loss, layer=layer), name=name, history=logs)
+        run = _run(
+            model, data, loss=loss, layer=layer,
+            gradients=views is None or any(view.gradients for view in views),
+            device=device, batch_size=batch_size, max_samples=max_samples,
+        )  # fmt: skip
+        run = replace(run, name=name, history=logs)
     run = replace(run, provenance=[*versions(), ("seed", "0")])
     return report.analyze(run, views=views)
 
 
 def _run(
-    model: nn.Module | Network,
+    model: Any,
     data: Mapping[Split, object],
     *,
     loss: Any = None,
     layer: str | None = None,
+    gradients: bool = False,
+    device: str | None = None,
+    batch_size: int | None = None,
+    max_samples: int | None = None,
+    position: int | None = None,
+    rows: int | None = None,
+    seed: int = 0,
 ) -> Run:
     # All readers of files take a while to import.
     from kashika.load.samples import samples_of
     from kashika.load.samples.labels import outputs_of, relabelled
     from kashika.torch_loss import known_name
+    from kashika.torch_network import TorchNetwork, is_module
+    from kashika.torch_observing import ROWS
 
-    network = _network(model, loss=loss, layer=layer)
+    if is_module(model):
+        network: Network = TorchNetwork(
+            model, loss=loss, layers=() if layer is None else (layer,), gradients=gradients,
+            device=device, batch_size=batch_size, max_samples=max_samples, progress=_bar(),
+            position=position, rows=ROWS if rows is None else rows, seed=seed,
+        )  # fmt: skip
+    else:
+        network = model
     given = {split: samples_of(value, split=split) for split, value in data.items()}
     outputs = outputs_of(network, given)
     samples, notes = relabelled(given, outputs=outputs, loss=known_name(loss))
@@ -219,13 +281,30 @@ def _whole(X: object, y: object) -> object:
     return X if y is None else (X, y)
 
 
-def _network(model: Any, *, loss: Any = None, layer: str | None = None) -> Network:
-    from kashika.torch_network import TorchNetwork, is_module
+def _bar() -> Progress | None:
+    """Show below a cell how far a pass has come; nothing outside of a notebook."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if getattr(shell, "kernel", None) is None:  # a terminal, or none
+        return None
+    import IPython.display as ipython
 
-    if not is_module(model):
-        network: Network = model
-        return network
-    return TorchNetwork(model, loss=loss, layers=() if layer is None else (layer,))
+    html: Any = ipython.HTML
+    display: Any = ipython.display
+    clock = Clock()
+    shown: list[Any] = []
+
+    def show(split: str, seen: int, known: int | None) -> None:
+        line = clock.line(split, seen, known)
+        if line is None or (not shown and not line):  # too short a pass for a bar
+            return
+        bar = f'<progress value="{seen}" max="{known}"></progress> ' if known and line else ""
+        content = html(f"{bar}{line}")
+        if shown:
+            shown[0].update(content)
+        else:
+            shown.append(display(content, display_id=True))
+
+    return show
 
 
 def _history(history: str | Path | History | Mapping[str, npt.ArrayLike]) -> History:

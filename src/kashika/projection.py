@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from kashika.distribution import Array, FloatArray
+from kashika.neighbours import NEIGHBOURS, chosen, trustworthiness
 from kashika.palette import RINGS
 from kashika.texts import Sentence
 
-NEIGHBOURS = 10
-"""So many neighbours of a sample are looked at."""
+MAPPED = 5_000
+"""So many rows make the t-SNE that other rows are embedded into, a seeded choice of more."""
 
 _REDUCED = 50  # dimensions that wide features are brought to first, as in t-SNE's own paper
+_FITTED = 2_000  # rows that the directions of wide features are taken from
+_LARGE = 4_000  # rows from which t-SNE by interpolation takes less time than Barnes and Hut's
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +32,11 @@ class Projection:
     targets : (rows,) class, or value of a regression
     wrong : (rows,) bool, misclassified; all False for a regression
     classifies : whether the targets are classes
-    trustworthiness : 0 to 1, whether neighbours in the picture are neighbours in the layer
+    layer : the layer; "" for the outputs
+    pooled : what became of its positions, where it has several
+    dropped : how many more rows were left out because their features are not finite
+    trustworthiness : 0 to 1, whether neighbours in the picture are neighbours in the layer;
+        estimated from a thousand rows, where there are more
     explained : share of the variance that the two axes of a PCA carry; else NaN
     perplexity : of t-SNE; else NaN
     refused : why there are no coordinates
@@ -44,6 +52,9 @@ class Projection:
     targets: Array
     wrong: Array
     classifies: bool = True
+    layer: str = ""
+    pooled: Sentence | None = None
+    dropped: int = 0
     trustworthiness: float = np.nan
     explained: float = np.nan
     perplexity: float = np.nan
@@ -66,8 +77,63 @@ class Projection:
         return [int(k) for k in np.unique(self.targets)]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """Samples at their places in a picture that was made of other samples.
+
+    Attributes
+    ----------
+    train : the samples that made the picture
+    test : those that were put into it; their trustworthiness tells whether their neighbours among
+        the former are neighbours in the layer, too
+
+    References
+    ----------
+    Poličar, Stražar and Zupan, "Embedding to reference t-SNE space addresses batch effects in
+    single-cell classification", Machine Learning 112, 2023.
+    """
+
+    train: Projection
+    test: Projection
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Least and greatest target of a regression, of both."""
+        both = np.concatenate([self.train.targets, self.test.targets])
+        return float(both.min()), float(both.max())
+
+
 def project(features: FloatArray, *, seed: int = 0) -> tuple[Projection, ...]:
     """Bring features into two dimensions: as they are, else by PCA and by t-SNE.
+
+    Parameters
+    ----------
+    features : (rows, units), all finite
+    seed : of t-SNE, of the directions of very wide features, and of the rows that are asked how
+        faithful it is
+
+    Returns
+    -------
+    Projections without labels; one that cannot be made says why.
+    """
+    features = np.asarray(features, dtype=np.float64)
+    plane = principal(features, seed=seed)
+    if plane.refused is not None or plane.method == "plain":
+        return (plane,)
+    plane = replace(plane, trustworthiness=_trust(features, plane.coordinates, seed))
+    tsne = replace(plane, method="tsne", explained=np.nan)
+    if len(features) < NEIGHBOURS:
+        return plane, _refused(tsne, "features.few_for_tsne", rows=len(features))
+    perplexity, fitted = _tsne(_narrowing(features, seed=seed)(features), seed)
+    places = np.asarray(fitted, dtype=np.float64)
+    if not np.isfinite(places).all():
+        return plane, _refused(tsne, "features.tsne_failed")
+    rate = _trust(features, places, seed)
+    return plane, replace(tsne, coordinates=places, perplexity=perplexity, trustworthiness=rate)
+
+
+def principal(features: FloatArray, *, seed: int = 0) -> Projection:
+    """Bring features into the plane of their largest variance; up to two stay as they are.
 
     Parameters
     ----------
@@ -75,61 +141,109 @@ def project(features: FloatArray, *, seed: int = 0) -> tuple[Projection, ...]:
 
     Returns
     -------
-    Projections without labels; one that cannot be made says why.
+    A projection without labels, and without its trustworthiness, which takes longer than the rest.
     """
     features = np.asarray(features, dtype=np.float64)
     rows, units = features.shape
-    nothing = np.zeros(rows, dtype=int)
-    one = Projection(
-        "pca" if units > 2 else "plain", np.empty((0, 2)), nothing, nothing.astype(bool)
-    )
+    method: Literal["plain", "pca"] = "pca" if units > 2 else "plain"
+    one = _unlabelled(Projection(method, np.empty((0, 2)), np.empty(0), np.empty(0)), rows)
     if rows < 3:
-        return (replace(one, refused=Sentence("features.few_rows", rows=rows)),)
+        return _refused(one, "features.few_rows", rows=rows)
     if not np.ptp(features, axis=0).any():
-        return (replace(one, refused=Sentence("features.identical", rows=rows)),)
-    if units <= 2:
-        return (replace(one, coordinates=features, trustworthiness=1.0),)
-    reduced = narrow(features, seed=seed)
-    return _pca(reduced, one), _tsne(reduced, replace(one, method="tsne"), seed)
-
-
-def narrow(features: FloatArray, *, seed: int) -> FloatArray:
-    """Bring very wide features to 50 dimensions by PCA, which keeps the large distances."""
-    if features.shape[1] <= 5 * _REDUCED or len(features) <= _REDUCED:
-        return features
-    from sklearn.decomposition import PCA
-
-    made = PCA(n_components=_REDUCED, svd_solver="randomized", random_state=seed)
-    return np.asarray(made.fit_transform(features))
-
-
-def _pca(features: FloatArray, one: Projection) -> Projection:
+        return _refused(one, "features.identical", rows=rows)
+    if method == "plain":
+        return replace(one, coordinates=features, trustworthiness=1.0)
     from sklearn.decomposition import PCA
 
     # The exact solver needs no seed; the sign that it leaves open is fixed by scikit-learn.
-    fitted = PCA(n_components=2, svd_solver="full").fit(features)
-    explained = float(fitted.explained_variance_ratio_.sum())
-    return _rated(
-        features, replace(one, coordinates=fitted.transform(features), explained=explained)
-    )
+    places = PCA(2, svd_solver="full").fit_transform(_narrowing(features, seed=seed)(features))
+    explained = float(places.var(axis=0).sum() / features.var(axis=0).sum())
+    return replace(one, coordinates=places, explained=explained)
 
 
-def _tsne(features: FloatArray, one: Projection, seed: int) -> Projection:
-    if len(features) < NEIGHBOURS:
-        return replace(one, refused=Sentence("features.few_for_tsne", rows=len(features)))
+def embed(train: FloatArray, test: FloatArray, *, seed: int = 0) -> Embedding:
+    """Put test samples into the t-SNE of the training samples, which does not move for them.
+
+    Parameters
+    ----------
+    train : (rows, units), all finite
+    test : (other rows, units), all finite, at least one
+
+    Returns
+    -------
+    Projections without labels; up to two features stay as they are. Where it cannot be made, both
+    say why.
+    """
+    train, test = (np.asarray(one, dtype=np.float64) for one in (train, test))
+    rows, units = train.shape
+    method: Literal["plain", "tsne"] = "tsne" if units > 2 else "plain"
+    one = _unlabelled(Projection(method, np.empty((0, 2)), np.empty(0), np.empty(0)), rows)
+    other = _unlabelled(one, len(test))
+    if not len(test):
+        return _both_refused(one, other, "features.few_rows", rows=0)
+    if method == "plain":
+        one, other = replace(one, coordinates=train), replace(other, coordinates=test)
+        return Embedding(replace(one, trustworthiness=1.0), replace(other, trustworthiness=1.0))
+    if rows < NEIGHBOURS:
+        return _both_refused(one, other, "features.few_for_tsne", rows=rows)
+    if not np.ptp(train, axis=0).any():
+        return _both_refused(one, other, "features.identical", rows=rows)
+    narrow = _narrowing(train, seed=seed)
+    perplexity, fitted = _tsne(narrow(train), seed)
+    # First the test samples: to put them in, openTSNE moves the picture about its middle.
+    few = min(5.0, perplexity)  # as openTSNE has it, which would complain where there are fewer
+    placed = np.asarray(fitted.transform(narrow(test), perplexity=few), dtype=np.float64)
+    places = np.asarray(fitted, dtype=np.float64)
+    together = np.concatenate([places, placed])
+    if not np.isfinite(together).all():
+        return _both_refused(one, other, "features.tsne_failed")
+    asked = rows + chosen(len(test), seed=seed)
+    rate = trustworthiness(np.concatenate([train, test]), together, asked=asked, among=rows)
+    one = replace(one, coordinates=places, trustworthiness=_trust(train, places, seed))
+    other = replace(other, coordinates=placed, trustworthiness=rate)
+    return Embedding(replace(one, perplexity=perplexity), replace(other, perplexity=perplexity))
+
+
+def _narrowing(features: FloatArray, *, seed: int) -> Callable[[FloatArray], FloatArray]:
+    """Return what brings very wide features to 50 dimensions, which keeps the large distances."""
+    if features.shape[1] <= 5 * _REDUCED or len(features) <= _REDUCED:
+        return lambda same: same
+    from sklearn.decomposition import PCA
+
+    made = PCA(n_components=_REDUCED, svd_solver="randomized", random_state=seed)
+    made.fit(features[chosen(len(features), most=_FITTED, seed=seed)])
+    return lambda rows: np.asarray(made.transform(rows))
+
+
+def _tsne(features: FloatArray, seed: int) -> tuple[float, Any]:
+    """Return the perplexity and openTSNE's embedding, of ten rows or more."""
     from openTSNE import TSNE
 
     perplexity = min(30.0, (len(features) - 1) / 3)
-    made = TSNE(perplexity=perplexity, random_state=seed, n_jobs=1).fit(features)
-    coordinates = np.asarray(made, dtype=np.float64)
-    if not np.isfinite(coordinates).all():
-        return replace(one, refused=Sentence("features.tsne_failed"))
-    return _rated(features, replace(one, coordinates=coordinates, perplexity=perplexity))
+    # One thread: with several the order of the sums, and so the picture, depends on the machine.
+    made = TSNE(
+        perplexity=perplexity,
+        negative_gradient_method="fft" if len(features) > _LARGE else "bh",
+        random_state=seed,
+        n_jobs=1,
+    )
+    return perplexity, made.fit(features)
 
 
-def _rated(features: FloatArray, projection: Projection) -> Projection:
-    from sklearn.manifold import trustworthiness
+def _trust(features: FloatArray, places: FloatArray, seed: int) -> float:
+    return trustworthiness(features, places, asked=chosen(len(features), seed=seed))
 
-    k = min(NEIGHBOURS, (len(features) - 1) // 2)
-    rate = trustworthiness(features, projection.coordinates, n_neighbors=k)
-    return replace(projection, trustworthiness=float(rate))
+
+def _unlabelled(projection: Projection, rows: int) -> Projection:
+    return replace(projection, targets=np.zeros(rows, dtype=int), wrong=np.zeros(rows, dtype=bool))
+
+
+def _refused(projection: Projection, key: str, *, rows: int = 0) -> Projection:
+    return replace(
+        projection, coordinates=np.empty((0, 2)), trustworthiness=np.nan,
+        refused=Sentence(key, rows=rows),
+    )  # fmt: skip
+
+
+def _both_refused(train: Projection, test: Projection, key: str, *, rows: int = 0) -> Embedding:
+    return Embedding(_refused(train, key, rows=rows), _refused(test, key, rows=rows))

@@ -115,7 +115,8 @@ def analyze(run: Run, *, views: Sequence[View[Any]] | None = None) -> Report:
     """
     chosen = available() if views is None else views
     sections = tuple(_section(view, run) for view in chosen)
-    return Report(run.name, sections, run.notes, run.unread, run.provenance)
+    notes = [*run.notes, *run.observed]
+    return Report(run.name, sections, notes, run.unread, run.provenance)
 
 
 def available() -> tuple[View[Any], ...]:

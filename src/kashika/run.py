@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from kashika.distribution import Array, FloatArray
-from kashika.errors import MismatchError
+from kashika.errors import Interrupted, MismatchError
 from kashika.history import History
 from kashika.naming import SPLITS, Split
 from kashika.observation import Observation
@@ -20,14 +21,17 @@ from kashika.parameters import Parameter
 from kashika.task import Task
 from kashika.texts import Sentence
 
+Inputs = Any
+"""One array, a tuple of arrays, or a mapping from argument to array, for some samples."""
+
 
 class Samples(Protocol):
     """One split of the data: where its batches come from."""
 
     def __len__(self) -> int:
-        """Return the number of samples."""
+        """Return the number of samples; raise TypeError where nobody knows it."""
 
-    def batches(self, size: int) -> Iterator[tuple[Array, Array]]:
+    def batches(self, size: int) -> Iterator[tuple[Inputs, Array]]:
         """Give inputs and targets in the same order every time, about `size` samples at once."""
 
 
@@ -80,6 +84,13 @@ class Network(Protocol):
     def predict(self, inputs: Array) -> FloatArray:
         """Return the (n, outputs) outputs for (n, …) inputs, in evaluation mode."""
 
+    def slopes(self, inputs: Array, task: Task) -> FloatArray:
+        """Return (n, …) how the lead of the predicted class over the next one changes.
+
+        The gradient of the difference of their scores with respect to each input, in logits where
+        the outputs are logits; zeros where there are no classes.
+        """
+
     def observe(self, samples: Samples, *, split: str, task: Task | None = None) -> Observation:
         """Run once over the samples, forward and backward; `task` is inferred if not given."""
 
@@ -102,7 +113,10 @@ class Checkpoint:
 
 
 class Observations(Mapping[Split, Observation]):
-    """Every split is observed when it is first asked for, and only once."""
+    """Every split is observed when it is first asked for, and only once.
+
+    After an interruption the splits that were not begun are gone.
+    """
 
     def __init__(self, network: Network, samples: Mapping[Split, Samples]) -> None:
         self._network = network
@@ -116,23 +130,37 @@ class Observations(Mapping[Split, Observation]):
             # class only.
             first = next(iter(self._samples))
             task = None if split == first else self[first].task
+            if split not in self._samples:
+                raise Interrupted("missing.interrupted", split=split)
             try:
-                self._seen[split] = self._network.observe(samples, split=split, task=task)
+                seen = self._network.observe(samples, split=split, task=task)
+                self._seen[split] = seen
+                if any(note.key == "notes.observe.interrupted" for note in seen.notes):
+                    self._samples = {s: self._samples[s] for s in self._samples if s in self._seen}
             except Exception as error:  # noqa: BLE001  raised below, to every view that asks
                 self._seen[split] = error
-        seen = self._seen[split]
-        if isinstance(seen, Exception):
-            raise seen
-        return seen
+        seen_or_error = self._seen[split]
+        if isinstance(seen_or_error, Exception):
+            raise seen_or_error
+        return seen_or_error
 
     def __contains__(self, split: object) -> bool:
         return split in self._samples  # Mapping's own would observe it
 
     def __iter__(self) -> Iterator[Split]:
-        return iter(self._samples)
+        for split in tuple(self._samples):
+            if split in self._samples:  # none was interrupted since
+                yield split
 
     def __len__(self) -> int:
         return len(self._samples)
+
+    @property
+    def notes(self) -> list[Sentence]:
+        """What was left out or went otherwise so far, each said once."""
+        seen = (one for one in self._seen.values() if isinstance(one, Observation))
+        said = {str(note): note for one in seen for note in one.notes}
+        return [*said.values()]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +174,7 @@ class Run:
     network : the trained network
     checkpoint : the file with its weights, readable without the network's code
     observations : {split: what the network did on it}
-    layer : the layer whose features are looked at; the outputs if None
+    layer : name or pattern of the layers whose features are looked at; the outputs if None
     notes : every repair and choice that loading made
     unread : what was there and could not be read, as errors say it
     provenance : (what, value) of the inputs: files with their hash, seeds, versions
@@ -164,8 +192,17 @@ class Run:
 
     def observation(self, *preferred: Split) -> tuple[Split, Observation] | None:
         """Return the first of the preferred splits that there is, with what was seen on it."""
-        split = next((split for split in preferred if split in self.observations), None)
-        return None if split is None else (split, self.observations[split])
+        for split in preferred:
+            if split in self.observations:
+                # The first split, which gives the task to all others, may be interrupted.
+                with suppress(Interrupted):
+                    return split, self.observations[split]
+        return None
+
+    @property
+    def observed(self) -> Sequence[Sentence]:
+        """What was left out or went otherwise in the observations that were made so far."""
+        return self.observations.notes if isinstance(self.observations, Observations) else ()
 
 
 def as_array(values: object, *, split: str, words: bool = False) -> Array:

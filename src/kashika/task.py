@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from kashika.distribution import Array, FloatArray, IntArray
 from kashika.errors import MismatchError
 
-Meaning = Literal["logits", "log_probabilities", "probabilities", "logit", "probability", "values"]
+Meaning = Literal[
+    "logits", "log_probabilities", "probabilities", "logit", "probability", "values",
+    "label_logits", "label_probabilities",
+]  # fmt: skip
+
+_SETTLED = ("logits", "log_probabilities", "logit", "probability", "values")
+"""Meanings that the name of the loss alone settles, where there are no labels."""
 
 _OPEN_ENDED = ("Linear", "LazyLinear", "Bilinear", "Conv1d", "Conv2d", "Conv3d")
 
@@ -21,6 +28,8 @@ LOSS: dict[Meaning, str] = {
     "logit": "binary_cross_entropy_with_logits",
     "probability": "binary_cross_entropy",
     "values": "mse_loss",
+    "label_logits": "binary_cross_entropy_with_logits",
+    "label_probabilities": "binary_cross_entropy",
 }
 """The loss that each meaning of the outputs is trained with, named as in torch.nn.functional."""
 
@@ -32,14 +41,26 @@ class Task:
     Attributes
     ----------
     outputs : one column per class as "logits", "log_probabilities" or "probabilities"; one column
-        for two classes as "logit" or "probability"; or the "values" of a regression
-    classes : number of classes; 0 for a regression
+        for two classes as "logit" or "probability"; or the "values" of a regression; or one column
+        for each of several labels that may apply together, as "label_logits" or
+        "label_probabilities"
+    classes : number of classes; 0 where there are none
     loss : name of the loss, as in torch.nn.functional, or of the user's function
+    labels : number of labels that may apply together; else 0
+    positional : whether there is an answer at each position of a sample; the classes are then the
+        last dimension of the outputs, or the second one
+    ignored : target of the positions that do not count
+    shifted : whether the answer at a position is about the next one, as in a language model that
+        is given its own input as targets
     """
 
     outputs: Meaning
     classes: int
     loss: str
+    labels: int = 0
+    positional: bool = False
+    ignored: int = -100
+    shifted: bool = False
 
     @property
     def classifies(self) -> bool:
@@ -71,32 +92,98 @@ class Task:
             answers = values.argmax(axis=1)
         return np.where(np.isnan(values).any(axis=1), -1, answers).astype(np.int64)
 
+    def given(self, outputs: FloatArray) -> npt.NDArray[np.bool_]:
+        """Return (n, labels) which labels the outputs of a task with several labels give."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(outputs > (0.0 if self.outputs == "label_logits" else 0.5))
+
+    def chance_loss(
+        self,
+        *,
+        counts: IntArray,
+        variance: float = np.nan,
+        shares: FloatArray | None = None,
+    ) -> float:
+        """Return the mean loss of the best answer that does not look at the input.
+
+        Comparable with the loss only where that is the cross entropy or the mean squared error,
+        else NaN.
+
+        Parameters
+        ----------
+        counts : (classes,) of the targets
+        variance : of a regression's targets, the mean over its columns
+        shares : (labels,) how often each label applies, 0 to 1
+        """
+        if self.loss == "mse_loss" and not self.classifies:
+            return variance
+        if "cross_entropy" not in self.loss and self.loss != "nll_loss":
+            return np.nan
+        if self.labels:
+            both = np.stack([shares, 1 - shares]) if shares is not None else np.empty((2, 0))
+            return float(_entropy(both).sum(axis=0).mean()) if both.size else np.nan
+        return float(_entropy(counts / max(counts.sum(), 1)).sum()) if self.classifies else np.nan
+
 
 def infer_task(
-    outputs: FloatArray, targets: Array, *, loss: str | None = None, last: str | None = None
+    outputs: FloatArray,
+    targets: Array,
+    *,
+    loss: str | None = None,
+    last: str | None = None,
+    ignored: int = -100,
 ) -> Task:
     """Find out what the outputs mean.
 
     Whole numbers as targets of a network with several outputs are classes; 0 and 1 as targets of
-    one output are two classes; everything else is a regression. A known loss settles it.
+    one output are two classes; 0 and 1 as targets of each of several outputs are labels; whole
+    numbers at every position of a sample are classes at these positions; everything else is a
+    regression. A known loss settles it.
 
     Parameters
     ----------
-    outputs : (n,) or (n, outputs)
-    targets : (n,), (n, 1) or (n, outputs)
+    outputs : (n,), (n, outputs), (n, positions, classes) or (n, classes, …)
+    targets : (n,), (n, 1), (n, outputs) or (n, positions)
     loss : name of the loss; one that `LOSS` does not know says nothing about the outputs
     last : type of the module or function that the outputs come from, where that is known; outputs
         of a Linear are no probabilities, even if all of them happen to lie between 0 and 1
+    ignored : target of the positions that do not count
     """
+    whole = _whole(targets) and loss not in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
+    if whole and (axis := class_axis(outputs.shape, targets.shape)) is not None:
+        flat = np.moveaxis(outputs, axis, -1).reshape(-1, outputs.shape[axis])
+        here = np.asarray(targets).reshape(-1) != ignored
+        one = infer_task(flat[here], np.asarray(targets).reshape(-1)[here], loss=loss, last=last)
+        return replace(one, positional=True, ignored=ignored) if one.classifies else one
     columns = int(np.prod(outputs.shape[1:]))
-    known = {name: meaning for meaning, name in LOSS.items() if meaning != "probabilities"}
     flat = outputs.reshape(len(outputs), -1)
-    meaning = known.get(loss or "") or _meaning(flat, targets, open_ended=last in _OPEN_ENDED)
+    open_ended = last in _OPEN_ENDED
+    if columns > 1 and _are_labels(targets, columns, loss):
+        bounded = not open_ended and bool(np.all((flat >= 0) & (flat <= 1)))
+        sure = loss == "binary_cross_entropy" or (bounded and loss != LOSS["label_logits"])
+        meaning: Meaning = "label_probabilities" if sure else "label_logits"
+        return Task(meaning, 0, loss or LOSS[meaning], labels=columns)
+    known = {name: meaning for meaning, name in LOSS.items() if meaning in _SETTLED}
+    meaning = known.get(loss or "") or _meaning(flat, targets, open_ended=open_ended)
     if meaning == "values":
         classes = 0
     else:
         classes = 2 if meaning in ("logit", "probability") else columns
     return Task(meaning, classes, loss or LOSS[meaning])
+
+
+def class_axis(outputs: tuple[int, ...], targets: tuple[int, ...]) -> int | None:
+    """Return the dimension of the outputs that runs over the classes at every position.
+
+    None where the shapes do not say that there is an answer at every position.
+    """
+    if len(targets) > 2 and targets[1] == 1 and len(outputs) == len(targets):
+        targets = (targets[0], *targets[2:])  # (n, 1, height, width)
+    if len(targets) < 2 or targets[1:] == (1,) or len(outputs) != len(targets) + 1:
+        return None
+    if outputs[1:-1] == targets[1:]:
+        return len(outputs) - 1
+    return 1 if outputs[2:] == targets[1:] else None
 
 
 def as_labels(targets: Array, *, classes: int, split: str) -> IntArray:
@@ -138,6 +225,20 @@ def _meaning(outputs: FloatArray, targets: Array, *, open_ended: bool) -> Meanin
         if np.all(outputs <= 0) and np.allclose(np.exp(outputs).sum(axis=1), 1, atol=1e-4):
             return "log_probabilities"
     return "logits"
+
+
+def _are_labels(targets: Array, columns: int, loss: str | None) -> bool:
+    """Tell whether each of several outputs has a target of its own that is 0 or 1."""
+    if loss is not None and "binary_cross_entropy" not in loss and loss in LOSS.values():
+        return False
+    if targets.dtype.kind not in "fiub" or targets.ndim != 2 or targets.shape[1] != columns:
+        return False
+    return bool(np.all((targets == 0) | (targets == 1)))
+
+
+def _entropy(shares: FloatArray) -> FloatArray:
+    """Return the terms of the entropy, in nat."""
+    return np.asarray(-shares * np.log(np.where(shares > 0, shares, 1.0)))
 
 
 def _whole(values: Array) -> bool:

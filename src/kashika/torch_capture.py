@@ -1,4 +1,4 @@
-"""What the layers of a network put out while it runs, by hooks that are always removed."""
+"""What the layers of a network put out for one batch, by hooks that are always removed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 import numpy as np
 import torch
@@ -14,95 +15,150 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from kashika.distribution import Array, Distribution, FloatArray, IntArray
-from kashika.observation import Layer
+from kashika.observation import RELU_LIKE
+
+_NONE: IntArray = np.empty(0, dtype=np.int64)
 
 
-@dataclass
-class _Captured:
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Which answers of a batch are kept with their features, and where they stand.
+
+    Attributes
+    ----------
+    sample : (kept,) int, sample in the batch
+    position : (kept,) int, position of the answer in it; 0 where a sample has one answer
+    grid : dimensions of the positions that have an answer each; () where a sample has one
+    chosen : the position whose output is taken in every sequence or map; their mean if None
+    mask : (samples, positions) bool, which positions hold words and not padding, if that is known
+    """
+
+    sample: IntArray
+    position: IntArray
+    grid: tuple[int, ...] = ()
+    chosen: int | None = None
+    mask: Tensor | None = None
+
+    def of(self, output: Tensor, *, units_first: bool) -> tuple[FloatArray, int, str]:
+        """Take (kept, units) features out of an output: how many positions it has, and which were.
+
+        Parameters
+        ----------
+        output : (samples, units, …) or (samples, …, units)
+        """
+        values = output.detach()
+        if values.ndim == 1:
+            values = values[:, None]
+        if not units_first:
+            values = values.movedim(-1, 1)
+        sizes = values.shape[2:]
+        positions = int(np.prod(sizes))
+        kept = values[torch.as_tensor(self.sample, device=values.device)]
+        if not sizes:
+            return as_numpy(kept), 1, "mean"
+        if len(sizes) == len(self.grid):
+            at = np.unravel_index(self.position, self.grid)
+            scaled = [i * size // g for i, size, g in zip(at, sizes, self.grid, strict=True)]
+            place = np.ravel_multi_index(scaled, tuple(sizes))
+            index = torch.as_tensor(place, device=kept.device)[:, None, None]
+            own = kept.flatten(2).gather(2, index.expand(-1, kept.shape[1], 1))[:, :, 0]
+            return as_numpy(own), positions, "own"
+        flat = kept.flatten(2)
+        if self.chosen is not None and -positions <= self.chosen < positions:
+            return as_numpy(flat[:, :, self.chosen]), positions, str(self.chosen)
+        if self.mask is not None and self.mask.shape[1] == positions:
+            here = self.mask[torch.as_tensor(self.sample, device=self.mask.device)].to(flat)
+            weights = here / here.sum(dim=1, keepdim=True).clamp_min(1)
+            return as_numpy(torch.einsum("nup,np->nu", flat, weights)), positions, "mean"
+        # In float32 a sum of many halves would lose its small terms.
+        wide = flat.float() if flat.dtype in (torch.float16, torch.bfloat16) else flat
+        return as_numpy(wide.mean(dim=2)), positions, "mean"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Output:
+    """What one layer put out for one batch; the fields are those of `Layer`."""
+
     kind: str
     values: Distribution
     active: IntArray
-    features: list[FloatArray]
+    features: FloatArray
+    positions: int
+    pooled: str
 
 
 @dataclass
 class Captures:
-    """What has been collected so far, batch by batch.
+    """What the layers put out for one batch.
 
     Attributes
     ----------
     order : names of the modules, as they were first called
     last : type of the module or function that ran last, of those that change the range of values
+    outputs : {layer: what it put out}, in the order of the calls
+    refused : layers whose outputs have no row for each sample
     """
 
     order: dict[str, None] = field(default_factory=dict)
     last: str = ""
-    _captured: dict[str, _Captured] = field(default_factory=dict)
-    _batches: int = 0
+    outputs: dict[str, Output] = field(default_factory=dict)
+    refused: dict[str, None] = field(default_factory=dict)
 
-    @contextmanager
-    def of(
-        self, module: nn.Module, kept: IntArray, wanted: Collection[str], *, samples: int
-    ) -> Generator[None]:
-        """Collect what `module` puts out for one batch, inside the block.
 
-        Looked at are all modules without children, those `wanted`, and ReLU as a function.
+@contextmanager
+def captured(
+    module: nn.Module,
+    *,
+    samples: int,
+    wanted: Collection[str] = (),
+    some: Places,
+    more: Places,
+) -> Generator[Captures]:
+    """Collect what `module` puts out for one batch, inside the block.
 
-        Parameters
-        ----------
-        kept : rows of the batch whose features are kept
-        samples : size of the batch
-        """
-        watch = _Watch(self, kept, samples)
-        self._batches += 1
-        with ExitStack() as stack:
-            for name, part in module.named_modules():
-                leaf = next(part.children(), None) is None
-                for handle in watch.hook(name, part, leaf=leaf, shown=leaf or name in wanted):
-                    stack.callback(handle.remove)
-            stack.enter_context(_Functions(watch))
-            yield
+    Looked at are all modules without children or with parameters of their own, those `wanted`,
+    and ReLU as a function.
 
-    def layers(self) -> tuple[Layer, ...]:
-        """Return the layers that were seen in every batch, in the order of their calls."""
-        return tuple(
-            Layer(name, one.kind, one.values, one.active, np.concatenate(one.features))
-            for name, one in self._captured.items()
-            if len(one.features) == self._batches
-        )
-
-    def add(
-        self, name: str, kind: str, output: Tensor, kept: IntArray, *, units_first: bool
-    ) -> None:
-        """Keep what the views need of one layer's output for one batch."""
-        values = as_numpy(output)
-        flat = values.reshape(*values.shape[:2], -1) if values.ndim > 1 else values[:, None, None]
-        if values.ndim == 3 and not units_first:  # a sequence: (batch, positions, units)
-            flat = flat.swapaxes(1, 2)
-        active = (flat > 0).any(axis=2).sum(axis=0)
-        features = flat[kept].mean(axis=2)
-        here = Distribution.of(values)
-        before = self._captured.get(name)
-        if before is None:
-            self._captured[name] = _Captured(kind, here, active, [features])
-        elif before.active.shape == active.shape:
-            before.values += here
-            before.active = before.active + active
-            before.features.append(features)
+    Parameters
+    ----------
+    samples : size of the batch
+    wanted : names or patterns of modules, "layer*.conv2"
+    some : whose features are kept
+    more : whose features are kept of the wanted ones
+    """
+    captures = Captures()
+    watch = _Watch(captures, samples, some, more)
+    with ExitStack() as stack:
+        for name, part in module.named_modules():
+            leaf = next(part.children(), None) is None
+            chosen = any(fnmatchcase(name, pattern) for pattern in wanted)
+            # An attention, whose parts are not called one by one, is looked at as a whole.
+            whole = bool(name) and next(part.parameters(recurse=False), None) is not None
+            shown = leaf or chosen or whole
+            if isinstance(part, torch.jit.ScriptModule):  # its parts call no hooks
+                if leaf:
+                    captures.refused.setdefault(name or type(part).__name__)
+                continue
+            for handle in watch.hook(name, part, leaf=leaf, shown=shown, chosen=chosen):
+                stack.callback(handle.remove)
+        stack.enter_context(_Functions(watch))
+        yield captures
 
 
 class _Watch:
     """One batch on its way through the network."""
 
-    def __init__(self, captures: Captures, kept: IntArray, samples: int) -> None:
-        self._captures, self._kept, self._samples = captures, kept, samples
+    def __init__(self, captures: Captures, samples: int, some: Places, more: Places) -> None:
+        self._captures, self._samples = captures, samples
+        self._some, self._more = some, more
         self._calls: Counter[str] = Counter()
         self._inside: list[str] = []  # the modules without children that are running
         self._latest = ""  # the one that ran last
-        self._units_first = False  # whether three dimensions are (batch, units, positions)
+        # Whether the outputs of that one are (batch, units, positions); None before it is known.
+        self._units_first: bool | None = None
 
     def hook(
-        self, name: str, part: nn.Module, *, leaf: bool, shown: bool
+        self, name: str, part: nn.Module, *, leaf: bool, shown: bool, chosen: bool
     ) -> Generator[torch.utils.hooks.RemovableHandle]:
         """Look at one module when it is called; the hooks return nothing, so nothing changes."""
 
@@ -117,7 +173,7 @@ class _Watch:
                 self._latest = self._inside.pop()
                 self._passed(kind)
             if shown:
-                self._capture(name, kind, output)
+                self._capture(name, kind, output, chosen=chosen)
 
         yield part.register_forward_pre_hook(enter)
         yield part.register_forward_hook(leave)
@@ -140,14 +196,37 @@ class _Watch:
         elif kind in _UNITS_LAST:
             self._units_first = False
 
-    def _capture(self, name: str, kind: str, output: object) -> None:
+    def _capture(self, name: str, kind: str, output: object, *, chosen: bool = False) -> None:
         self._calls[name] += 1
         tensor = first_tensor(output)
+        if tensor is None or not tensor.is_floating_point():
+            return
         # Where the first dimension is time, as in a GRU without batch_first, no row is a sample.
-        if tensor is not None and tensor.ndim and len(tensor) == self._samples:
-            calls = self._calls[name]
-            numbered = name if calls == 1 else f"{name}#{calls}"
-            self._captures.add(numbered, kind, tensor, self._kept, units_first=self._units_first)
+        if not tensor.ndim or len(tensor) != self._samples:
+            self._captures.refused.setdefault(name)
+            return
+        calls = self._calls[name]
+        numbered = name if calls == 1 else f"{name}#{calls}"
+        units_first = self._units_first
+        if units_first is None:
+            units_first = tensor.ndim != 3  # a map rather than a sequence, as far as one can tell
+        units_first = units_first or tensor.ndim < 3
+        places = self._more if chosen else self._some
+        features, positions, pooled = places.of(tensor, units_first=units_first)
+        resting = kind in RELU_LIKE
+        active = _active(tensor.detach(), units_first=units_first) if resting else _NONE
+        self._captures.outputs[numbered] = Output(
+            kind, Distribution.of(viewed(tensor)), active, features, positions, pooled
+        )
+
+
+def _active(output: Tensor, *, units_first: bool) -> IntArray:
+    """Count in how many samples each unit was above zero, at any position."""
+    if output.ndim == 1:
+        output = output[:, None]
+    if output.ndim > 2:
+        output = (output if units_first else output.movedim(-1, 1)).flatten(2).amax(dim=2)
+    return np.asarray((output > 0).sum(dim=0).cpu().numpy())
 
 
 class _Functions(TorchFunctionMode):
@@ -197,6 +276,11 @@ def first_tensor(output: object) -> Tensor | None:
 
 def as_numpy(tensor: Tensor) -> Array:
     """Copy a tensor into an array; types that NumPy lacks become float32."""
+    return np.array(viewed(tensor))
+
+
+def viewed(tensor: Tensor) -> Array:
+    """Return a tensor as an array, without a copy where that can be."""
     tensor = tensor.detach()
     if tensor.is_quantized:
         tensor = tensor.dequantize()
@@ -204,4 +288,5 @@ def as_numpy(tensor: Tensor) -> Array:
         tensor = tensor.to_dense()
     if tensor.is_floating_point() and tensor.dtype not in (torch.float64, torch.float32):
         tensor = tensor.float()
-    return np.array(tensor.cpu().numpy())
+    array: Array = tensor.cpu().numpy()
+    return array

@@ -154,6 +154,7 @@ class View(Generic[M]):
     measure : run -> measurement; raises `Missing` where the run lacks something
     rules : measurement -> finding; each always answers, and is named after the disease
     pictures, tables : how to show the measurement
+    gradients : whether it reads the gradients of an observation, which take time
     """
 
     name: str
@@ -161,6 +162,7 @@ class View(Generic[M]):
     rules: tuple[Callable[[M], Finding], ...] = ()
     pictures: tuple[Picture[M], ...] = ()
     tables: tuple[Table[M], ...] = ()
+    gradients: bool = True
 
 
 @dataclass(frozen=True, eq=False)

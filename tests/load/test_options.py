@@ -99,8 +99,9 @@ def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
 
 def test_a_key_that_there_is_not_is_told_which_there_are(tmp_path: Path) -> None:
     assert misread(tmp_path, 'modell = "mlp.py:MLP"') == (
-        "expected the keys checkpoint, data, lang, layer, log, loss, model, rename, target, view, "
-        "weights, found 'modell'; correct the key"
+        "expected the keys batch_size, checkpoint, data, device, lang, layer, log, loss, "
+        "max_samples, model, position, rename, target, view, weights, found 'modell'; correct the "
+        "key"
     )
 
 

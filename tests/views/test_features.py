@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,8 +16,10 @@ from torch import nn
 
 import kashika as ks
 from kashika.distribution import Array, Distribution, FloatArray, IntArray
+from kashika.layer_features import named
+from kashika.naming import Split
 from kashika.observation import Layer, Observation
-from kashika.palette import class_colour
+from kashika.palette import BLACK, class_colour
 from kashika.projection import project
 from kashika.task import Task
 from kashika.views.features import (
@@ -26,7 +29,9 @@ from kashika.views.features import (
     dead_units,
     draw_by_target,
     draw_depth,
+    draw_layer,
     draw_projection,
+    draw_train_test,
     layers,
     measure,
     projections,
@@ -42,16 +47,23 @@ def english() -> Iterator[None]:
 def seen(outputs: Array, labels: Array | None = None, *inside: Layer) -> Observation:
     """What a network was seen to do; the classes are those of the greatest outputs if not given."""
     outputs = np.asarray(outputs, dtype=float)
-    return Observation(
-        task=Task("logits", outputs.shape[1], "cross_entropy"),
+    return Observation.of(
+        Task("logits", outputs.shape[1], "cross_entropy"),
         outputs=outputs,
         targets=outputs.argmax(axis=1) if labels is None else labels,
         loss=np.zeros(len(outputs)),
-        rows=np.arange(len(outputs)),
         inputs=outputs,
         layers=inside,
-        gradients={},
     )
+
+
+def layer(name: str, values: Array, *, positions: int = 1, pooled: str = "mean") -> Layer:
+    """A layer that put this out for all samples."""
+    active = (values > 0).sum(axis=0)
+    return Layer(
+        name, "Linear", Distribution.of(values), active, values, np.arange(len(values)), positions,
+        pooled,
+    )  # fmt: skip
 
 
 def features(outputs: Array, labels: Array | None = None, *, seed: int = 0) -> Features:
@@ -61,7 +73,7 @@ def features(outputs: Array, labels: Array | None = None, *, seed: int = 0) -> F
 def relu(active: list[int], *, name: str = "act", rows: int = 4) -> Layer:
     """A ReLU layer whose units were active in so many samples."""
     shown = np.ones((rows, len(active)))
-    return Layer(name, "ReLU", Distribution.of(shown), np.array(active), shown)
+    return Layer(name, "ReLU", Distribution.of(shown), np.array(active), shown, np.arange(rows))
 
 
 def noise(rows: int, units: int, *, seed: int = 0) -> FloatArray:
@@ -118,18 +130,19 @@ def test_without_two_classes_of_several_samples_there_is_no_separation(labels: I
 
 def test_separation_is_measured_at_every_layer_and_at_the_outputs() -> None:
     values, labels = blobs(1e4, units=2)
-    mixed = Layer("mixed", "Linear", Distribution.of(values), np.ones(2, int), noise(60, 2, seed=5))
+    mixed = layer("mixed", noise(60, 2, seed=5))
     found = measure({"test": seen(values, labels, mixed)}, split="test")
     assert [one.layer for one in found.separations] == ["mixed", ""]
     assert found.separations[0].purity < 0.7
     assert found.separations[1].purity == 1.0
     axes = Figure().subplots()
     draw_depth(found, axes)
-    purity, silhouette = axes.get_lines()
+    purity, silhouette, rank = axes.get_lines()
     assert np.asarray(purity.get_ydata()).tolist() == [one.purity for one in found.separations]
     assert np.asarray(silhouette.get_ydata()).tolist() == [
         one.silhouette for one in found.separations
     ]
+    assert np.asarray(rank.get_ydata()).tolist() == [one.rank_share for one in found.separations]
     assert [one.get_text() for one in axes.get_xticklabels()] == ["mixed", "(outputs)"]
 
 
@@ -204,6 +217,11 @@ def remarks(found: Features) -> list[object]:
     return [row["remark"] for row in projections(found)]
 
 
+def counts(found: Features) -> tuple[int, int]:
+    """How many rows are projected, and how many were left out."""
+    return len(found.projections[0].targets), found.projections[0].dropped
+
+
 def drawable(found: Features) -> list[str]:
     """Draw whatever there is to draw."""
     there = []
@@ -245,7 +263,7 @@ def test_rows_that_are_not_finite_are_left_out_and_counted() -> None:
     values = noise(20, 5)
     values[3, 1], values[7, 0] = np.nan, np.inf
     found = features(values, np.arange(20) % 2)
-    assert (found.rows, found.dropped) == (18, 2)
+    assert counts(found) == (18, 2)
     np.testing.assert_array_equal(
         found.projections[0].targets, np.delete(np.arange(20) % 2, [3, 7])
     )
@@ -255,7 +273,7 @@ def test_rows_that_are_not_finite_are_left_out_and_counted() -> None:
 
 def test_when_no_row_is_finite_that_is_told() -> None:
     found = features(np.full((20, 5), np.nan), np.arange(20) % 2)
-    assert (found.rows, found.dropped) == (0, 20)
+    assert counts(found) == (0, 20)
     assert remarks(found) == ["0 rows are too few to project: at least 3 are needed."]
     assert np.isnan(found.separations[0].purity)
     assert drawable(found) == []
@@ -333,7 +351,7 @@ with torch.random.fork_rng([]):
 def test_any_submodule_is_looked_at_by_its_name(layer: str) -> None:
     inputs = noise(12, 2).astype(np.float32)
     found = ks.features(MODEL, inputs, np.arange(12) % 2, layer=layer)
-    assert found.layer == layer
+    assert found.layers == (layer,)
     first = MODEL.get_submodule("0.0")(torch.tensor(inputs))
     inside = {
         "0.0": first,
@@ -401,10 +419,12 @@ def test_every_projection_says_on_the_picture_how_faithful_it_is() -> None:
 
 def test_a_table_has_a_dash_where_a_number_is_not_defined() -> None:
     found = measure({"test": seen(noise(4, 2), np.zeros(4, int), relu([1, 0]))}, split="test")
+    rank = found.separations[-1].effective_rank
     assert layers(found) == [
-        {"layer": "act", "kind": "ReLU", "units": 2, "silhouette": None, "purity": None, "dead": 1},
-        {"layer": "(outputs)", "kind": "", "units": 2, "silhouette": None, "purity": None,
-         "dead": None},
+        {"layer": "act", "kind": "ReLU", "units": 2, "positions": "", "silhouette": None,
+         "purity": None, "effective_rank": None, "dead": 1},
+        {"layer": "(outputs)", "kind": "", "units": 2, "positions": "", "silhouette": None,
+         "purity": None, "effective_rank": pytest.approx(rank), "dead": None},
     ]  # fmt: skip
 
 
@@ -412,7 +432,7 @@ def test_a_regression_is_coloured_by_its_targets_and_has_no_classes() -> None:
     targets = noise(12, 1).astype(np.float32)
     found = ks.features(nn.Linear(2, 1), noise(12, 2), targets)
     assert np.isnan(found.separations[0].purity)
-    assert drawable(found) == ["by_target"]
+    assert drawable(found) == ["by_target"]  # and no curve by depth, of the outputs alone
     axes = Figure().subplots()
     draw_by_target(found.projections[0], axes)
     (dots,) = axes.collections
@@ -431,9 +451,7 @@ def test_on_a_few_samples_a_unit_that_is_off_says_nothing() -> None:
 
 
 def test_a_layer_that_puts_out_nan_has_no_dead_units_but_another_fault() -> None:
-    broken = Layer(
-        "act", "ReLU", Distribution.of([np.nan, 1.0]), np.zeros(2, dtype=int), np.zeros((40, 2))
-    )
+    broken = replace(relu([0, 0], rows=40), values=Distribution.of([np.nan, 1.0]))
     found = measure({"test": seen(noise(40, 2), None, broken)}, split="test")
     assert found.separations[0].dead is None
 
@@ -444,3 +462,242 @@ def test_a_refused_projection_is_drawn_as_its_reason() -> None:
     assert [one.get_text() for one in axes.texts] == [
         "1 rows are too few to project: at least 3 are needed."
     ]
+
+
+# --- several layers -------------------------------------------------------------------------------
+
+
+DEEP = [f"layer{i}.{part}" for i in range(1, 5) for part in ("conv1", "conv2", "bn")]
+
+
+def deep(names: list[str] = DEEP, *, rows: int = 30) -> Observation:
+    """What a network with these layers was seen to do; each is the outputs and some noise."""
+    outputs, _ = blobs(3.0, rows=rows, units=3)
+    inside = [
+        layer(name, outputs + noise(rows, 3, seed=i), positions=49) for i, name in enumerate(names)
+    ]
+    return seen(outputs, np.arange(rows) % 2, *inside)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (None, [""]),
+        ("layer2.conv1", ["layer2.conv1"]),
+        ("layer*.conv2", ["layer1.conv2", "layer2.conv2", "layer3.conv2", "layer4.conv2"]),
+        ("layer[12].bn", ["layer1.bn", "layer2.bn"]),
+        ("layer1.*", ["layer1.conv1", "layer1.conv2", "layer1.bn"]),
+    ],
+)
+def test_layers_are_chosen_by_name_or_by_pattern(wanted: str | None, found: list[str]) -> None:
+    chosen = measure({"test": deep(rows=5)}, split="test", layer=wanted)
+    assert list(chosen.layers) == found
+    assert {row["layer"] for row in projections(chosen)} == {name or "(outputs)" for name in found}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("act", ["act", "act#2"]),
+        ("act#2", ["act#2"]),
+        ("f[0]", ["f[0]", "f[0]#2"]),
+        ("a*", ["act", "act#2"]),
+    ],
+)
+def test_the_calls_of_a_module_are_meant_by_its_name(wanted: str, found: list[str]) -> None:
+    assert named(["act", "act#2", "f[0]", "f[0]#2"], wanted) == found
+
+
+def test_of_very_many_layers_the_message_names_the_first_twenty() -> None:
+    with pytest.raises(ks.LoadError) as caught:
+        named([f"block{i}" for i in range(100)], "head*")
+    listed = ", ".join(f"block{i}" for i in range(20))
+    assert str(caught.value) == (
+        f"layer: expected one of {listed}, …, found 'head*'; choose one of them"
+    )
+
+
+def test_each_layer_belongs_to_its_own_samples() -> None:
+    values, labels = blobs(1e4)
+    some = np.concatenate([np.arange(0, 20, 2), np.arange(21, 41, 2)])  # ten of either class
+    few = replace(layer("few", values[some]), rows=some)
+    found = measure({"test": seen(values, labels, few)}, split="test", layer="few")
+    assert [one.purity for one in found.separations] == [
+        pytest.approx(9 / 10),
+        1.0,
+    ]  # ten of either class
+    np.testing.assert_array_equal(found.projections[0].targets, labels[some])
+
+
+def test_up_to_nine_layers_are_shown_small_evenly_and_the_outputs_always() -> None:
+    found = measure({"test": deep()}, split="test")
+    names = [one.projection.layer for one in found.planes]
+    assert len(names) == 9
+    assert (names[0], names[-1]) == ("layer1.conv1", "")
+    steps = np.diff([[*DEEP, ""].index(name) for name in names])
+    assert set(steps) <= {1, 2}
+    axes = Figure().subplots()
+    draw_layer(found.planes[0], axes)
+    assert axes.get_title() == f"layer1.conv1: purity {found.separations[0].purity:.2f}"
+    explained = found.planes[0].projection.explained
+    assert axes.get_xlabel() == f"PCA, {explained:.0%} of the variance, mean over 49 positions"
+    np.testing.assert_array_equal(
+        np.concatenate([np.asarray(line.get_data()).T for line in axes.get_lines()]),
+        found.planes[0].projection.coordinates[np.argsort(np.arange(30) % 2, kind="stable")],
+    )
+
+
+def test_a_curve_by_depth_of_very_many_layers_names_some_of_them() -> None:
+    found = measure({"test": deep([f"block{i}" for i in range(150)], rows=6)}, split="test")
+    axes = Figure().subplots()
+    draw_depth(found, axes)
+    names = [one.get_text() for one in axes.get_xticklabels()]
+    assert len(names) == 20
+    assert (names[0], names[-1]) == ("block0", "(outputs)")
+    assert len(np.asarray(axes.get_lines()[0].get_ydata())) == 151
+
+
+@pytest.mark.parametrize(
+    ("positions", "pooled", "said"),
+    [
+        (1, "mean", ""),
+        (49, "mean", "mean over 49 positions"),
+        (12, "own", "each position by itself"),
+        (12, "3", "position 3 of 12"),
+    ],
+)
+def test_what_became_of_the_positions_is_said(positions: int, pooled: str, said: str) -> None:
+    values, labels = blobs(3.0, rows=8)
+    inside = layer("conv", values, positions=positions, pooled=pooled)
+    found = measure({"test": seen(values, labels, inside)}, split="test", layer="conv")
+    assert [row["positions"] for row in layers(found)] == [said, ""]
+    axes = Figure().subplots()
+    draw_projection(found.projections[0], axes)
+    assert axes.get_xlabel() == ", ".join(filter(None, ["Axis 1", "conv", said]))
+
+
+# --- test samples among training samples ----------------------------------------------------------
+
+
+def both(distance: float = 5.0) -> dict[Split, Observation]:
+    """Sixty training and twenty test samples of the same two clouds."""
+    train, labels = blobs(distance)
+    return {"train": seen(train, labels), "test": seen(train[:20] + 0.1, labels[:20])}
+
+
+def test_test_samples_are_shown_among_the_training_samples() -> None:
+    found = measure(both(), split="test")
+    (embedding,) = found.embeddings
+    assert len(embedding.train.targets) == 60
+    assert len(embedding.test.targets) == 20
+    axes = Figure().subplots()
+    draw_train_test(embedding, axes)
+    lines = {str(line.get_gid()): line for line in axes.get_lines()}
+    assert list(lines) == ["train-0", "train-1", "wrong-train", "test-0", "test-1", "wrong-test"]
+    for k in (0, 1):
+        np.testing.assert_array_equal(
+            np.asarray(lines[f"test-{k}"].get_data()).T,
+            embedding.test.coordinates[embedding.test.targets == k],
+        )
+        assert lines[f"test-{k}"].get_markeredgecolor() == BLACK
+        assert lines[f"train-{k}"].get_markeredgecolor() == "white"
+        assert lines[f"train-{k}"].get_color() == lines[f"test-{k}"].get_color()
+    np.testing.assert_array_equal(
+        np.asarray(lines["wrong-test"].get_data()).T,
+        embedding.test.coordinates[embedding.test.wrong],
+    )
+    assert axes.get_title() == (
+        f"t-SNE, trustworthiness: train {embedding.train.trustworthiness:.2f}, "
+        f"test {embedding.test.trustworthiness:.2f}"
+    )
+
+
+def test_the_faithfulness_of_both_stands_in_the_table() -> None:
+    found = measure(both(), split="test")
+    (embedding,) = found.embeddings
+    rows = [(r["split"], r["method"], r["rows"], r["trustworthiness"]) for r in projections(found)]
+    assert rows[2:] == [
+        ("train", "t-SNE", 60, embedding.train.trustworthiness),
+        ("test", "t-SNE of train", 20, embedding.test.trustworthiness),
+    ]
+
+
+@pytest.mark.parametrize(("split", "other"), [("test", "valid"), ("train", "test")])
+def test_without_both_splits_there_is_the_picture_of_the_one(split: Split, other: Split) -> None:
+    one, two = both().values()
+    found = measure({split: one, other: two}, split=split)
+    assert found.embeddings == ()
+    assert len(found.projections) == 2
+
+
+def test_of_very_many_training_samples_a_seeded_choice_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kashika.views.features.MAPPED", 30)
+    first, second = (measure(both(), split="test").embeddings[0] for _ in range(2))
+    assert len(first.train.targets) == 30
+    np.testing.assert_array_equal(first.test.coordinates, second.test.coordinates)
+
+
+def test_training_samples_are_given_beside_test_samples_in_a_notebook() -> None:
+    x = noise(40, 2).astype(np.float32)
+    y = np.arange(40) % 2
+    found = ks.features(MODEL, x[:12], y[:12], train=(x, y), layer="0.0")
+    (embedding,) = found.embeddings
+    assert (len(embedding.train.targets), len(embedding.test.targets)) == (40, 12)
+
+
+# --- whatever the task and the features -----------------------------------------------------------
+
+
+def test_several_labels_are_shown_by_how_many_apply() -> None:
+    outputs = noise(30, 4)
+    given = (noise(30, 4, seed=1) > 0).astype(int)
+    found = measure(
+        {
+            "test": Observation.of(
+                Task("label_logits", 0, "binary_cross_entropy_with_logits", labels=4),
+                inputs=outputs, outputs=outputs, targets=given, loss=np.zeros(30),
+            )
+        },
+        split="test",
+    )  # fmt: skip
+    assert drawable(found) == ["by_target"] * 2
+    np.testing.assert_array_equal(found.projections[0].targets, given.sum(axis=1))
+    assert not found.projections[0].wrong.any()
+
+
+SHAPES = [(1, 1), (1, 5), (2, 2), (3, 5), (12, 1), (12, 2), (12, 5), (12, 400)]
+ODD = [
+    *(("classes", "noise", *shape) for shape in SHAPES),
+    *(("values", "noise", *shape) for shape in SHAPES[::2]),
+    *(("classes", kind, 12, 1) for kind in ("constant", "one class", "nan")),
+    *(("classes", kind, 12, 5) for kind in ("constant", "one class", "nan", "half nan")),
+    *(("values", kind, 12, 5) for kind in ("constant", "nan", "half nan")),
+]
+
+
+@pytest.mark.parametrize(("task", "kind", "rows", "units"), ODD)
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_too_odd_to_be_measured_drawn_and_listed(
+    task: str, kind: str, rows: int, units: int
+) -> None:
+    values = np.full((rows, units), 0.3) if kind == "constant" else noise(rows, units)
+    labels = np.zeros(rows, int) if kind == "one class" else np.arange(rows) % 2
+    values[:: 1 if kind == "nan" else 2] *= np.nan if "nan" in kind else 1.0
+    outputs = noise(rows, 2 if task == "classes" else 1)
+    one = Observation.of(
+        Task("logits", 2, "cross_entropy") if task == "classes" else Task("values", 0, "mse_loss"),
+        inputs=outputs,
+        outputs=outputs,
+        targets=labels if task == "classes" else noise(rows, 1, seed=2),
+        loss=np.zeros(rows),
+        layers=(layer("inside", values),),
+    )
+    before = values.copy()
+    found = measure({"train": one, "test": one}, split="test", layer="inside")
+    drawable(found)
+    assert len(layers(found)) == 2
+    for row in projections(found):
+        assert (row["remark"] == "") == (row["trustworthiness"] is not None)
+    np.testing.assert_array_equal(values, before)

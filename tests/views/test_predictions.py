@@ -42,9 +42,9 @@ def seen(outputs: Array, targets: Array, *, task: Task | None = None) -> Observa
             loss = -np.log(task.probabilities(outputs)[np.arange(len(targets)), targets])
     else:
         loss = np.mean((outputs - targets.reshape(outputs.shape)) ** 2, axis=1)
-    return Observation(
-        task, outputs, targets, loss, np.arange(len(outputs)), np.empty((len(outputs), 0)), (), {}
-    )  # fmt: skip
+    return Observation.of(
+        task, inputs=np.empty((len(outputs), 0)), outputs=outputs, targets=targets, loss=loss
+    )
 
 
 def predictions(outputs: Array, targets: Array, *, task: Task | None = None) -> Predictions:

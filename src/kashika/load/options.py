@@ -30,7 +30,11 @@ class Options:
     checkpoint : file with the weights
     weights : which set of weights in that file, where it has several
     trust : run the code that a checkpoint asks for
-    layer : layer whose features are looked at
+    layer : name or pattern of the layers whose features are looked at
+    position : of a sequence or map whose features are taken; their mean if None
+    device : where the network is run, as torch calls it: "cpu", "cuda", "mps"
+    batch_size : samples that go through the network at once
+    max_samples : so many samples of a split are looked at
     lang : language of the texts, "en" or "ja"
     view : names of views, or "FILE.py:NAME"; all of them if empty
     """
@@ -45,11 +49,16 @@ class Options:
     weights: str | None = None
     trust: bool = False
     layer: str | None = None
+    position: int | None = None
+    device: str | None = None
+    batch_size: int | None = None
+    max_samples: int | None = None
     lang: str | None = None
     view: tuple[str, ...] = ()
 
 
 _SEVERAL = ("log", "view")
+_NUMBERS = ("position", "batch_size", "max_samples")
 
 
 def configured(directory: Path, options: Options) -> Options:
@@ -74,10 +83,17 @@ def configured(directory: Path, options: Options) -> Options:
             raise LoadError(
                 "errors.config_key", path=path, found=key, keys=", ".join(sorted(known))
             )
-        if not all(isinstance(word, str) for word in _words(key, value)):
+        right = (
+            _is_number(key, value)
+            if key in _NUMBERS
+            else all(isinstance(word, str) for word in _words(key, value))
+        )
+        if not right:
             raise LoadError("errors.config_value", path=path, name=key, found=_shown(value))
     said = {key: _absolute(key, value, directory) for key, value in content.items()}
-    given = {key: value for key in Options.__dataclass_fields__ if (value := getattr(options, key))}
+    given = {
+        key: value for key in Options.__dataclass_fields__ if _given(value := getattr(options, key))
+    }
     return Options(**(said | given))
 
 
@@ -113,6 +129,15 @@ def renaming(words: Sequence[str]) -> dict[str, str]:
         if not name.strip() or not new.strip():
             raise LoadError("errors.finding.rename", found=word)
     return {name.strip(): new.strip() for name, _, new in pairs}
+
+
+def _given(value: Any) -> bool:
+    return (isinstance(value, int) and value is not False) or bool(value)
+
+
+def _is_number(key: str, value: Any) -> bool:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole and (key == "position" or value > 0)
 
 
 def _words(key: str, value: Any) -> list[Any]:

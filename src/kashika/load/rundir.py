@@ -16,6 +16,7 @@ from kashika.load import candidates, checkpoints, finding, logs
 from kashika.load.code.named import parse, standing_in
 from kashika.load.finding import Found
 from kashika.load.options import Options, within
+from kashika.progress import Progress
 from kashika.run import Observations, Run
 from kashika.texts import Sentence
 
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
     from kashika.load.checkpoints import Weights
 
 
-def load(path: Path, options: Options) -> Run:
+def load(
+    path: Path, options: Options, *, gradients: bool = True, progress: Progress | None = None
+) -> Run:
     """Read a run: its logs, and as far as they are given its checkpoint, network and data.
 
     Parameters
     ----------
     path : directory of the run, or a single log or checkpoint
     options : as `configured` returns them
+    gradients : whether anything will read the gradients of the network
+    progress : called after every batch of the data
 
     Raises
     ------
@@ -48,7 +53,9 @@ def load(path: Path, options: Options) -> Run:
     run = _with_logs(run, found, options)
     if not found.checkpoints and options.model is not None:
         raise LoadError("errors.model_without_checkpoint", path=path)
-    run = _with_weights(run, found, options) if found.checkpoints else run
+    run, module = _with_weights(run, found, options) if found.checkpoints else (run, None)
+    if module is not None:
+        run = _with_network(run, module, options, gradients=gradients, progress=progress)
     notes = _unused(options) if run.network is None else []
     run = replace(run, notes=[*run.notes, *notes])
     if not run.observations:
@@ -119,8 +126,8 @@ def _with_logs(run: Run, found: Found, options: Options) -> Run:
     return replace(run, history=read.history, notes=notes, unread=unread)
 
 
-def _with_weights(run: Run, found: Found, options: Options) -> Run:
-    """Add what the checkpoint holds; a damaged one does not take the logs along."""
+def _with_weights(run: Run, found: Found, options: Options) -> tuple[Run, nn.Module | None]:
+    """Add what the checkpoint holds, and build its network; a damaged one leaves the logs."""
     path = found.checkpoints[0]
     try:
         with _classes(options):
@@ -128,14 +135,12 @@ def _with_weights(run: Run, found: Found, options: Options) -> Run:
     except LoadError as error:
         if options.checkpoint or options.model or run.history is None:
             raise
-        return replace(run, unread=[*run.unread, error.sentence])
+        return replace(run, unread=[*run.unread, error.sentence]), None
     looked = checkpoints.checkpoint_of(weights)
     run = replace(run, checkpoint=looked, notes=[*run.notes, *weights.notes])
     run = _with_curves_beside(run, weights, options) if run.history is None else _saved_at(run)
     module, notes = _network(weights, options)
-    if module is None:
-        return run
-    return _with_network(replace(run, notes=[*run.notes, *notes]), module, options)
+    return replace(run, notes=[*run.notes, *notes]), module
 
 
 def _classes(options: Options) -> AbstractContextManager[None]:
@@ -184,15 +189,31 @@ def _network(weights: Weights, options: Options) -> tuple[nn.Module | None, Sequ
     return module, [*notes, *checkpoints.put_into(module, weights, model=model)]
 
 
-def _with_network(run: Run, module: nn.Module, options: Options) -> Run:
+def _with_network(
+    run: Run,
+    module: nn.Module,
+    options: Options,
+    *,
+    gradients: bool,
+    progress: Progress | None,
+) -> Run:
     from kashika.load.samples import samples_from
     from kashika.load.samples.labels import outputs_of, relabelled
     from kashika.torch_loss import known_name
-    from kashika.torch_network import TorchNetwork
+    from kashika.torch_network import TorchNetwork, nearest_device
 
-    layers = () if options.layer is None else (options.layer,)
     loss = _loss(options.loss)
-    network = TorchNetwork(module, loss=loss, layers=layers)
+    network = TorchNetwork(
+        module,
+        loss=loss,
+        layers=() if options.layer is None else (options.layer,),
+        position=options.position,
+        gradients=gradients,
+        device=options.device or nearest_device(),
+        batch_size=options.batch_size,
+        max_samples=options.max_samples,
+        progress=progress,
+    )
     if options.data is None:
         return replace(run, network=network)
     samples, notes = samples_from(options.data, target=options.target)

@@ -408,4 +408,5 @@ VIEW = View(
         Picture("metrics", draw_metric, each=lambda c: c.others),
     ),
     tables=(Table("summary", lambda c: summary(c.history)),),
+    gradients=False,
 )

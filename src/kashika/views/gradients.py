@@ -1,4 +1,4 @@
-"""Does every layer give a usable learning signal?"""
+"""Does every layer, and every sample, give a usable learning signal?"""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from kashika import figure, table
 from kashika.distribution import Distribution, FloatArray, IntArray
 from kashika.errors import Missing, need
+from kashika.learning_signal import LayerSignal, Pulls, pulls_of, signals_of
 from kashika.naming import Split
 from kashika.observation import Observation
 from kashika.palette import SPLIT_COLOUR, SPLIT_MARKER, VALUES
@@ -72,6 +73,10 @@ class Gradients:
     norms : {split: norm over all parameters}
     loss : mean loss over the split
     chance_loss : of a constant answer, in the same unit; NaN where that cannot be compared
+    classifies : whether the targets are classes
+    pulls : how strongly each sample pulls; None where that is not known
+    signals : what the samples have in common, by layer, and for all parameters at the end
+    agreement : of the gradients of two batches in the order of the data, as in `SampleGradients`
     """
 
     split: Split
@@ -81,6 +86,10 @@ class Gradients:
     norms: Mapping[Split, float] = field(default_factory=dict)
     loss: float = np.nan
     chance_loss: float = np.nan
+    classifies: bool = True
+    pulls: Pulls | None = None
+    signals: tuple[LayerSignal, ...] = ()
+    agreement: float = np.nan
 
     @property
     def matrices(self) -> tuple[Gradient, ...]:
@@ -108,6 +117,11 @@ class Gradients:
             10.0 ** np.ceil(exponents.max() + 0.5)
         )
 
+    @property
+    def by_layer(self) -> tuple[LayerSignal, ...]:
+        """The signals of the layers that have one."""
+        return tuple(one for one in self.signals if one.layer and np.isfinite(one.ratio))
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the gradient of every layer into `ax`, or into a new figure."""
         return figure.plot(draw_by_layer, self, ax)
@@ -134,6 +148,7 @@ def measure(
     split : the split that is looked at
     """
     seen = observations[split]
+    of_samples = seen.sample_gradients
     found = {name: values for name, values in seen.gradients.items() if values is not None}
     return Gradients(
         split,
@@ -146,6 +161,10 @@ def measure(
         norms={s: _norm(one.gradients) for s, one in observations.items()},
         loss=seen.mean_loss,
         chance_loss=seen.chance_loss,
+        classifies=seen.task.classifies,
+        pulls=pulls_of(seen),
+        signals=() if of_samples is None else signals_of(of_samples.by_layer, seen.gradients),
+        agreement=np.nan if of_samples is None else of_samples.agreement,
     )
 
 
@@ -191,6 +210,36 @@ def vanishing(gradients: Gradients, *, ratio: float = 1e-3, converged: float = 0
     return Finding(rule, Level.PROBLEM if learned > converged else Level.OK, evidence)
 
 
+def outliers(gradients: Gradients, *, few: float = 0.01, share: float = 0.5) -> Finding:
+    """A few samples pull harder than all others together: look at their labels.
+
+    A step follows the mean over the samples, so it mostly goes where these few want it.
+
+    Parameters
+    ----------
+    few : share of the samples, at least one
+    share : of the summed norm, above which the few outweigh the others
+
+    References
+    ----------
+    Paul et al., "Deep learning on a data diet", NeurIPS 2021: the norm of a sample's gradient
+    tells examples that are hard or wrongly labelled.
+    """
+    rule = "gradients.outliers"
+    if gradients.pulls is None or len(gradients.pulls.norms) * few < 1:
+        return Finding(rule, Level.UNKNOWN)
+    count = int(len(gradients.pulls.norms) * few)
+    held = gradients.pulls.share_of(count)
+    if not np.isfinite(held):
+        return Finding(rule, Level.UNKNOWN)
+    evidence = (
+        Evidence("share_of_few", held, limit=share, where=f"sample {gradients.pulls.index[0]}"),
+        Evidence("few", count),
+        Evidence("samples", len(gradients.pulls.norms)),
+    )
+    return Finding(rule, Level.NOTE if held > share else Level.OK, evidence)
+
+
 # --- pictures ----------------------------------------------------------------------------------
 
 
@@ -213,6 +262,30 @@ def draw_norms(gradients: Gradients, axes: Axes) -> None:
     for split, norm in gradients.norms.items():
         axes.bar(text(f"labels.{split}"), norm, color=SPLIT_COLOUR[split], width=0.5)
     axes.set_ylabel(text("labels.gradient_norm"))
+
+
+def draw_samples(pulls: Pulls, axes: Axes) -> None:
+    """Gradient norm of every sample, the greatest first."""
+    ranks, norms = pulls.ranked
+    axes.plot(ranks, norms, color=VALUES)
+    axes.set_yscale("log", nonpositive="mask")
+    axes.set_xscale("log")
+    axes.set(xlabel=text("labels.rank_of_sample"), ylabel=text("labels.gradient_norm"))
+
+
+def draw_signal(gradients: Gradients, axes: Axes) -> None:
+    """Signal over noise of a single sample's gradient, by layer."""
+    by_layer = gradients.by_layer
+    axes.plot(
+        range(len(by_layer)), [one.ratio for one in by_layer],
+        color=SPLIT_COLOUR[gradients.split], marker=SPLIT_MARKER[gradients.split],
+    )  # fmt: skip
+    axes.set_yscale("log", nonpositive="mask")
+    axes.set_ylabel(text("labels.signal_over_noise"))
+    axes.set_xticks(
+        range(len(by_layer)), [one.layer for one in by_layer],
+        rotation=30, ha="right", rotation_mode="anchor",
+    )  # fmt: skip
 
 
 def draw_histogram(gradient: Gradient, axes: Axes) -> None:
@@ -244,6 +317,43 @@ def parameters(gradients: Gradients) -> list[Row]:
     ]
 
 
+def signal(gradients: Gradients) -> list[Row]:
+    """Return one row for each layer, and one for all: signal and noise of the samples."""
+    return [
+        {
+            "layer": one.layer or text("words.all_layers"),
+            "typical": one.typical,
+            "signal": _or_none(one.signal),
+            "noise": _or_none(one.noise),
+            "signal_over_noise": _or_none(one.ratio),
+            "critical_batch": _or_none(one.critical_batch),
+            "agreement": None if one.layer else _or_none(gradients.agreement),
+        }
+        for one in gradients.signals
+    ]
+
+
+def hardest(gradients: Gradients) -> list[Row]:
+    """Return one row for each of the samples that pull hardest."""
+    pulls = gradients.pulls
+    if pulls is None:
+        return []
+    name = "true_class" if gradients.classifies else "true"
+    return [
+        {
+            "index": int(index),
+            name: None if np.isnan(target) else int(target) if gradients.classifies else target,
+            "loss": _or_none(loss),
+            "norm": _or_none(float(pulls.norms[index])),
+            "share_of_norms": _or_none(share),
+        }
+        for index, target, loss, share in zip(
+            pulls.index, pulls.target.tolist(), pulls.loss.tolist(), pulls.shares.tolist(),
+            strict=True,
+        )
+    ]  # fmt: skip
+
+
 def without(gradients: Gradients) -> list[Row]:
     """Return one row for each parameter without a gradient, and why it has none."""
     rows: list[Row] = [
@@ -264,6 +374,10 @@ def _of_run(run: Run) -> Gradients:
     return measure(run.observations, weights, split=split)
 
 
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
 def _norm(gradients: Mapping[str, Distribution | None]) -> float:
     return float(np.sqrt(sum(g.norm**2 for g in gradients.values() if g is not None)))
 
@@ -271,11 +385,18 @@ def _norm(gradients: Mapping[str, Distribution | None]) -> float:
 VIEW = View(
     "gradients",
     measure=_of_run,
-    rules=(vanishing,),
+    rules=(vanishing, outliers),
     pictures=(
         Picture("by_layer", draw_by_layer, each=lambda g: (g,) if len(g.relative) > 1 else ()),
         Picture("norms", draw_norms, each=lambda g: (g,) if len(g.norms) > 1 else ()),
+        Picture("signal", draw_signal, each=lambda g: (g,) if len(g.by_layer) > 1 else ()),
+        Picture("samples", draw_samples, each=lambda g: () if g.pulls is None else (g.pulls,)),
         Picture("histogram", draw_histogram, each=lambda g: g.gradients),
     ),
-    tables=(Table("parameters", parameters), Table("without", without)),
+    tables=(
+        Table("parameters", parameters),
+        Table("signal", signal),
+        Table("hardest", hardest),
+        Table("without", without),
+    ),
 )

@@ -18,11 +18,15 @@ from kashika.palette import BLACK, REFERENCE, SPLIT_COLOUR, SPLIT_MARKER
 from kashika.proportion import interval
 from kashika.run import Run
 from kashika.texts import text
-from kashika.view import Evidence, Finding, Level, Picture, Row, Table, View
+from kashika.view import Cell, Evidence, Finding, Level, Picture, Row, Table, View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
+
+
+_CLASSES = 1_000
+"""Of more classes the matrix of confusions holds the most frequent ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +36,7 @@ class Score:
     Attributes
     ----------
     samples : number of samples
+    answers : number of answers: one for each sample, position, or label that may apply
     loss : mean loss, recomputed from checkpoint and data
     correct : number of right answers; None for a regression
     rmse : root mean squared error of a regression, in the unit of the targets; else None
@@ -40,6 +45,7 @@ class Score:
     """
 
     samples: int
+    answers: int
     loss: float
     correct: int | None
     rmse: float | None
@@ -54,6 +60,7 @@ class Classified:
 
     Attributes
     ----------
+    classes : (classes,) int, all of them, or the most frequent ones of very many
     confusion : (classes, classes) int, true class by predicted class
     confidence : (bins,) mean probability of the predicted class in each tenth from 0 to 1; NaN
         where the tenth is empty
@@ -63,6 +70,7 @@ class Classified:
     unanswered : samples whose outputs are NaN; they count as wrong, and nowhere above
     """
 
+    classes: IntArray
     confusion: IntArray
     confidence: FloatArray
     accuracy: FloatArray
@@ -82,13 +90,15 @@ class Worst:
 
     Attributes
     ----------
-    index : (worst,) int, place in the split
+    index : (worst,) int, sample in the split
+    place : (worst,) int, position in the sample; empty where a sample has one answer
     true, predicted : (worst,) class, or value of a regression
     probability : (worst,) that the network gave to the true class; NaN for a regression
     loss : (worst,)
     """
 
     index: IntArray
+    place: IntArray
     true: FloatArray
     predicted: FloatArray
     probability: FloatArray
@@ -104,8 +114,10 @@ class Predictions:
     scores : {split: score}
     split : the split that is looked at closely
     classified : its answers, for a classifier; else None
-    true, predicted : (n,) its targets and answers: classes, or the values of a regression, all
-        columns one after the other
+    true, predicted : (n,) its targets and answers: classes; values of a regression, all columns
+        one after the other, of a sample of rows where there are many; how many labels apply
+    labels : (labels, 4) int, rightly given, wrongly given, missed and rightly not given; (0, 4)
+        where there are none
     worst : its samples with the greatest loss
     """
 
@@ -114,6 +126,7 @@ class Predictions:
     classified: Classified | None
     true: FloatArray
     predicted: FloatArray
+    labels: IntArray
     worst: Worst
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -149,13 +162,17 @@ def measure(
     worst : how many of the samples with the greatest loss are listed
     """
     seen = observations[split]
-    classifies = seen.task.classifies
+    columns = not seen.task.classifies and not seen.task.labels and seen.outputs.shape[1] > 1
+    true, predicted = (
+        (seen.wanted, seen.outputs) if columns else (seen.targets, seen.predicted)
+    )  # fmt: skip
     return Predictions(
         scores={s: _score(observations[s], history, s) for s in SPLITS if s in observations},
         split=split,
-        classified=_classified(seen) if classifies else None,
-        true=np.ravel(seen.targets).astype(np.float64),
-        predicted=np.ravel(seen.predicted if classifies else seen.outputs).astype(np.float64),
+        classified=_classified(seen) if seen.task.classifies else None,
+        true=np.ravel(true).astype(np.float64),
+        predicted=np.ravel(predicted).astype(np.float64),
+        labels=seen.labels,
         worst=_worst(seen, worst),
     )
 
@@ -180,7 +197,7 @@ def constant(predictions: Predictions, *, share: float = 0.05) -> Finding:
         answers = confusion.sum(axis=0)
         variety, needed = _entropy(answers), _entropy(confusion.sum(axis=1))
         share_of_most = float(answers.max() / max(answers.sum(), 1))
-        most = f"class {int(np.argmax(answers))}"
+        most = f"class {int(predictions.classified.classes[np.argmax(answers)])}"
         evidence = (Evidence("of_most", share_of_most, where=most),)
     else:
         variety, needed = float(np.std(predictions.predicted)), float(np.std(predictions.true))
@@ -196,7 +213,7 @@ def constant(predictions: Predictions, *, share: float = 0.05) -> Finding:
 def draw_confusion(classified: Classified, axes: Axes) -> None:
     """How often each class was taken for each other one."""
     confusion = classified.confusion
-    classes = range(len(confusion))
+    places = range(len(confusion))
     few = len(confusion) <= 20  # more numbers in a row cannot be read
     axes.imshow(confusion, cmap="Blues", vmin=0, vmax=classified.darkest)
     axes.grid(visible=False)
@@ -204,7 +221,7 @@ def draw_confusion(classified: Classified, axes: Axes) -> None:
         for predicted, count in enumerate(row):
             axes.text(predicted, true, str(count), ha="center", va="center", color=BLACK)
     axes.set(
-        xticks=classes if few else [], yticks=classes if few else [],
+        xticks=places if few else [], yticks=places if few else [],
         xlabel=text("labels.predicted_class"), ylabel=text("labels.true_class"),
     )  # fmt: skip
 
@@ -254,34 +271,43 @@ def draw_values(predictions: Predictions, axes: Axes) -> None:
 
 def scores(predictions: Predictions) -> list[Row]:
     """Return one row for each split: counts with their interval, and the log's last values."""
-    rows = [_score_row(split, score) for split, score in predictions.scores.items()]
-    broken = [score.unanswered for score in predictions.scores.values()]
-    if not any(broken):
-        return rows
-    return [dict(row) | {"unanswered": n} for row, n in zip(rows, broken, strict=True)]
+    every = predictions.scores.values()
+    several = any(score.answers != score.samples for score in every)
+    broken = any(score.unanswered for score in every)
+    rows = predictions.scores.items()
+    return [_score_row(*row, several=several, broken=broken) for row in rows]
 
 
 def worst_samples(predictions: Predictions) -> list[Row]:
-    """Return one row for each of the samples with the greatest loss."""
+    """Return one row for each of the answers with the greatest loss."""
     worst = predictions.worst
-    if predictions.classified is None:
-        return [
-            {"index": int(i), "true": float(t), "predicted": float(p), "loss": float(loss)}
-            for i, t, p, loss in zip(
-                worst.index, worst.true, worst.predicted, worst.loss, strict=True
-            )
-        ]
+    rows: list[Row] = []
+    for k, index in enumerate(worst.index):
+        row: dict[str, Cell] = {"index": int(index)}
+        if worst.place.size:
+            row["position"] = int(worst.place[k])
+        if predictions.classified is None:
+            row |= {"true": float(worst.true[k]), "predicted": float(worst.predicted[k])}
+        else:
+            row |= {
+                "true_class": int(worst.true[k]),
+                "predicted_class": int(worst.predicted[k]),
+                "probability": float(worst.probability[k]),
+            }
+        rows.append(row | {"loss": float(worst.loss[k])})
+    return rows
+
+
+def by_label(predictions: Predictions) -> list[Row]:
+    """Return one row for each label: how often it applies, and how well it is found."""
     return [
         {
-            "index": int(i),
-            "true_class": int(t),
-            "predicted_class": int(p),
-            "probability": float(chance),
-            "loss": float(loss),
+            "label": k,
+            "applies": int(right + missed),
+            "precision": _share(right, right + wrong),
+            "recall": _share(right, right + missed),
         }
-        for i, t, p, chance, loss in zip(
-            worst.index, worst.true, worst.predicted, worst.probability, worst.loss, strict=True
-        )
+        for k, (right, wrong, missed, _) in enumerate(predictions.labels)
     ]
 
 
@@ -298,21 +324,26 @@ def _answers(predictions: Predictions) -> tuple[Classified, ...]:
     return () if predictions.classified is None else (predictions.classified,)
 
 
+def _values(predictions: Predictions) -> tuple[Predictions, ...]:
+    return () if predictions.classified or predictions.labels.size else (predictions,)
+
+
 def _score(seen: Observation, history: History | None, split: Split) -> Score:
-    classifies = seen.task.classifies
+    answers, correct = len(seen.targets), None
+    if seen.task.classifies:
+        correct = int((seen.predicted == seen.targets).sum())
+    elif seen.task.labels:
+        answers, correct = int(seen.labels.sum()), int(seen.labels[:, [0, 3]].sum())
     return Score(
         samples=seen.samples,
+        answers=answers,
         loss=seen.mean_loss,
-        correct=int((seen.predicted == seen.targets).sum()) if classifies else None,
-        rmse=None if classifies else float(np.sqrt(np.mean((seen.outputs - _columns(seen)) ** 2))),
+        correct=correct,
+        rmse=None if correct is not None else seen.rmse,
         logged_loss=_last(history, f"{split}_loss"),
         logged_accuracy=_last(history, f"{split}_acc"),
-        unanswered=int((seen.predicted < 0).sum()) if classifies else 0,
+        unanswered=int((seen.predicted < 0).sum()) if seen.task.classifies else 0,
     )
-
-
-def _columns(seen: Observation) -> FloatArray:
-    return np.asarray(seen.targets, dtype=np.float64).reshape(len(seen.outputs), -1)
 
 
 def _last(history: History | None, name: str) -> float | None:
@@ -327,12 +358,10 @@ def _classified(seen: Observation, *, bins: int = 10) -> Classified:
     ----------
     Guo et al., "On calibration of modern neural networks", ICML 2017: expected calibration error.
     """
-    classes = seen.task.classes
     answered = seen.predicted >= 0
     true, predicted = np.asarray(seen.targets)[answered], seen.predicted[answered]
-    pairs = true * classes + predicted
-    confusion = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-    confidence = np.nan_to_num(seen.probabilities[answered].max(axis=1), posinf=1.0)
+    shown, confusion = _confusion(true, predicted, seen.task.classes)
+    confidence = np.nan_to_num(seen.confidence[answered], posinf=1.0)
     right = predicted == true
     place = np.clip((confidence * bins).astype(int), 0, bins - 1)
     count = np.bincount(place, minlength=bins)
@@ -342,25 +371,36 @@ def _classified(seen: Observation, *, bins: int = 10) -> Classified:
     gaps = np.abs(mean_confidence - accuracy)[count > 0]
     ece = float(np.sum(gaps * count[count > 0]) / count.sum()) if count.any() else np.nan
     unanswered = int((~answered).sum())
-    return Classified(confusion, mean_confidence, accuracy, count, ece, unanswered)
+    return Classified(shown, confusion, mean_confidence, accuracy, count, ece, unanswered)
+
+
+def _confusion(true: IntArray, predicted: IntArray, classes: int) -> tuple[IntArray, IntArray]:
+    """Count pairs of classes; of very many, such as words, those of the most frequent ones."""
+    shown = np.arange(classes)
+    if classes > _CLASSES:
+        found, counts = np.unique(np.concatenate([true, predicted]), return_counts=True)
+        shown = np.sort(found[np.argsort(-counts, kind="stable")[:_CLASSES]])
+        both = np.isin(true, shown) & np.isin(predicted, shown)
+        true, predicted = (np.searchsorted(shown, one[both]) for one in (true, predicted))
+    pairs = true * len(shown) + predicted
+    counts = np.bincount(pairs, minlength=len(shown) ** 2)
+    return shown, counts.reshape(len(shown), len(shown))
 
 
 def _worst(seen: Observation, most: int) -> Worst:
     badness = seen.loss
-    if seen.task.classifies:
-        every = seen.probabilities[np.arange(seen.samples), np.asarray(seen.targets)]
-        if np.isnan(badness).all():  # the user's loss gives a mean only
-            badness = 1 - every
+    if seen.task.classifies and np.isnan(badness).all():  # the user's loss gives a mean only
+        badness = 1 - seen.probability
     # What is not a number is the worst of all.
     index = np.argsort(-np.where(np.isnan(badness), np.inf, badness), kind="stable")[:most]
-    if seen.task.classifies:
-        labels = np.asarray(seen.targets)[index]
-        true, predicted = labels.astype(np.float64), seen.predicted[index].astype(np.float64)
-        probability = every[index]
-    else:
-        true, predicted = _columns(seen)[index].mean(axis=1), seen.outputs[index].mean(axis=1)
-        probability = np.full(len(index), np.nan)
-    return Worst(index, true, predicted, probability, seen.loss[index])
+    return Worst(
+        seen.owner[index] if seen.owner.size else index,
+        seen.place[index] if seen.place.size else index[:0],
+        np.asarray(seen.targets)[index].astype(np.float64),
+        seen.predicted[index].astype(np.float64),
+        seen.probability[index],
+        seen.loss[index],
+    )
 
 
 def _entropy(counts: IntArray) -> float:
@@ -368,20 +408,24 @@ def _entropy(counts: IntArray) -> float:
     return float(np.sum(share * np.log(1 / share)))
 
 
-def _score_row(split: Split, score: Score) -> Row:
-    row: dict[str, str | int | float | None] = {
-        "split": text(f"labels.{split}"),
-        "samples": score.samples,
-    }
+def _share(part: int, whole: int) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def _score_row(split: Split, score: Score, *, several: bool, broken: bool) -> Row:
+    row: dict[str, Cell] = {"split": text(f"labels.{split}"), "samples": score.samples}
+    if several:
+        row["answers"] = score.answers
     if score.correct is None:
         row["rmse"] = score.rmse
     else:
-        low, high = interval(score.correct, score.samples)
+        low, high = interval(score.correct, score.answers)
         row["correct"] = score.correct
-        row["accuracy"] = score.correct / score.samples
+        row["accuracy"] = score.correct / score.answers if score.answers else None
         row["interval"] = f"{low:.1%} – {high:.1%}"
         row["logged_accuracy"] = score.logged_accuracy
-    return row | {"loss": score.loss, "logged_loss": score.logged_loss}
+    row |= {"loss": score.loss, "logged_loss": score.logged_loss}
+    return row | ({"unanswered": score.unanswered} if broken else {})
 
 
 VIEW = View(
@@ -391,7 +435,8 @@ VIEW = View(
     pictures=(
         Picture("confusion", draw_confusion, each=_answers),
         Picture("reliability", draw_reliability, each=_answers),
-        Picture("values", draw_values, each=lambda p: () if p.classified else (p,)),
+        Picture("values", draw_values, each=_values),
     ),
-    tables=(Table("scores", scores), Table("worst", worst_samples)),
+    tables=(Table("scores", scores), Table("labels", by_label), Table("worst", worst_samples)),
+    gradients=False,
 )

@@ -205,4 +205,5 @@ VIEW = View(
         ),
     ),
     tables=(Table("parameters", parameters),),
+    gradients=False,
 )

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from kashika.load.checkpoints import Weights, checkpoint_of
+from kashika.distribution import Distribution
+from kashika.load.checkpoints import Weights, checkpoint_of, read
 from kashika.parameters import Initial
 
 
@@ -56,6 +58,53 @@ def test_every_parameter_is_looked_at_in_the_order_of_the_file() -> None:
 def test_weights_of_any_floating_type_are_looked_at(tensor: Tensor) -> None:
     (one,) = checkpoint_of(weights({"weight": tensor})).parameters
     assert (one.values.least, one.values.greatest, one.values.size) == (-2.0, 1.0, 2)
+
+
+WIDE = torch.randn(400, 300, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        WIDE, WIDE.double(), WIDE.half(), WIDE.bfloat16(), WIDE.to(torch.float8_e4m3fn),
+        WIDE.to(torch.float8_e5m2), WIDE.bfloat16().T, WIDE[:, ::2], WIDE.bfloat16()[::2],
+        WIDE[:7].bfloat16(), torch.arange(256).byte().view(torch.float8_e4m3fn).repeat(500),
+        torch.empty(0, 3).to(torch.float8_e5m2),
+    ],
+    ids=lambda one: f"{one.dtype} {tuple(one.shape)}",
+)  # fmt: skip
+def test_weights_are_looked_at_in_their_own_type_as_in_one_that_is_wider(tensor: Tensor) -> None:
+    (one,) = checkpoint_of(weights({"weight": tensor})).parameters
+    found, wide = one.values, Distribution.of(tensor.double().numpy())
+    assert found.shape == wide.shape == tuple(tensor.shape)
+    for what in ("size", "nan", "infinite", "zeros", "least", "greatest"):
+        np.testing.assert_equal(getattr(found, what), getattr(wide, what))
+    np.testing.assert_allclose([found.mean, found.sd], [wide.mean, wide.sd], rtol=1e-13)
+    if found.codes is None:
+        np.testing.assert_array_equal(found.values, wide.values)
+    else:
+        np.testing.assert_array_equal(found.codes, wide.codes)
+
+
+def test_the_number_of_threads_of_torch_is_left_as_it_was() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        checkpoint_of(weights({"weight": WIDE}))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_weights_of_two_bytes_stay_in_the_memory_of_the_file_wherever_they_lie(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "model.safetensors"
+    state = {"bias": torch.ones(3).bfloat16(), "weight": torch.ones(5, 7).bfloat16()}
+    save_file(state, path)
+    found = read(path).state
+    first, second = sorted(found.values(), key=Tensor.data_ptr)
+    assert second.data_ptr() == first.data_ptr() + first.nbytes
 
 
 def test_what_are_no_real_numbers_are_no_weights() -> None:

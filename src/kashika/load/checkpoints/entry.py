@@ -56,8 +56,10 @@ class Storage:
 
         if self._memory is None:
             view = self.read()
-            # Numbers at an odd address cannot be computed with on every machine.
-            odd = len(view) > 0 and np.frombuffer(view, np.uint8).ctypes.data % 8
+            # Numbers at an odd address cannot be computed with on every machine. Bytes may turn out
+            # to be numbers of any size.
+            width = 8 if self.dtype == "uint8" else ITEM_SIZE[self.dtype]
+            odd = len(view) > 0 and np.frombuffer(view, np.uint8).ctypes.data % width
             view = memoryview(bytearray(view)) if odd or view.readonly else view
             self._memory = (
                 torch.frombuffer(view, dtype=torch.uint8) if len(view) else torch.empty(0).byte()

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import reduce
+from operator import add
+
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from kashika.distribution import Distribution
+from kashika.codes import CODES, Bits
+from kashika.distribution import Distribution, IntArray
 from kashika.load.checkpoints.beside import saved_at
 from kashika.load.checkpoints.reading import Weights
 from kashika.parameters import Parameter, initials, kinds_from_shapes
 from kashika.run import Checkpoint
 
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+_PIECE = 1 << 24  # values that are widened at a time
 
 
 def checkpoint_of(weights: Weights) -> Checkpoint:
@@ -37,12 +47,43 @@ def checkpoint_of(weights: Weights) -> Checkpoint:
             seen.add((place, tensor.shape, tensor.stride()))
         kind = kinds[layer]
         known = initials(kind, shapes[layer]) if kind else {}
-        values = Distribution.of(_wide(tensor).numpy())
+        with _undivided():
+            values = _looked_at(tensor)
         parameters.append(Parameter(name, kind, values, known.get(short), None))
     epoch, step = saved_at(weights.other)
     return Checkpoint(weights.path, tuple(parameters), epoch, step)
 
 
-def _wide(tensor: Tensor) -> Tensor:
+def _looked_at(tensor: Tensor) -> Distribution:
+    """Look at a tensor in the type that it has: one that fills the memory is not copied."""
     dense = tensor.detach().to_dense()
-    return dense if dense.dtype == torch.float64 else dense.float()
+    if dense.dtype == torch.bfloat16:
+        return Distribution.of_bfloat16(_bits(dense), count=_count)
+    if dense.element_size() > 1:
+        return Distribution.of(dense.numpy(), count=_count)
+    # Each value of eight bits is one of bfloat16.
+    flat = dense.flatten()
+    pieces = (flat[start : start + _PIECE] for start in range(0, max(1, len(flat)), _PIECE))
+    looked = (Distribution.of_bfloat16(_bits(one.bfloat16()), count=_count) for one in pieces)
+    return replace(reduce(add, looked), shape=tuple(tensor.shape))
+
+
+def _bits(tensor: Tensor) -> Bits:
+    return tensor.view(torch.int16).numpy().view(np.uint16)
+
+
+def _count(codes: npt.NDArray[np.int32]) -> IntArray:
+    """Count as NumPy does, a third faster, and without Python's lock."""
+    counts: IntArray = torch.bincount(torch.from_numpy(codes), minlength=CODES).numpy()
+    return counts
+
+
+@contextmanager
+def _undivided() -> Generator[None]:
+    """Let torch work in the thread that calls it: there are two of ours, and they work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
