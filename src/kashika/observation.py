@@ -23,7 +23,8 @@ class Layer:
     ----------
     name : of the module; "act#2" for its second call, "relu(fc1)" for a function applied to fc1
     kind : type of the module, "ReLU"
-    values : all its outputs on all samples
+    values : its outputs on all samples; of a batch with more than half a million of them, on a
+        seeded choice of its samples
     active : (units,) int, in how many samples the unit was above zero, at any position; (0,) for
         types that are not in `RELU_LIKE`
     features : (rows, units) its output for some of the samples

@@ -29,6 +29,7 @@ class Reservoir:
         self._keys: FloatArray = np.empty(0)
         self._ids: IntArray = np.empty(0, dtype=np.int64)
         self._columns: dict[str, list[Array]] | None = None
+        self._settled = False
 
     def wanted(self, keys: FloatArray) -> IntArray:
         """Return which of the next rows may stay: (wanted,) int, increasing."""
@@ -57,6 +58,7 @@ class Reservoir:
                 before.append(new)
         self._keys = np.concatenate([self._keys, keys])
         self._ids = np.concatenate([self._ids, ids])
+        self._settled = False
         if len(self._keys) > 2 * self.most:
             self._settle()
 
@@ -78,9 +80,12 @@ class Reservoir:
 
     def _settle(self) -> None:
         """Let the rows with the smallest keys stay, in the order of their numbers."""
+        if self._settled:
+            return
         stay = np.argsort(self._keys, kind="stable")[: self.most]
         stay = stay[np.argsort(self._ids[stay], kind="stable")]
         if self._columns is not None:
             for name, parts in self._columns.items():
                 self._columns[name] = [np.concatenate(parts)[stay]]
         self._keys, self._ids = self._keys[stay], self._ids[stay]
+        self._settled = True

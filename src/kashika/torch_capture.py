@@ -17,6 +17,9 @@ from torch.overrides import TorchFunctionMode
 from kashika.distribution import Array, Distribution, FloatArray, IntArray
 from kashika.observation import RELU_LIKE
 
+_VALUES = 1 << 19
+"""So many values of a layer are looked at in a batch: of more, those of a choice of samples."""
+
 _NONE: IntArray = np.empty(0, dtype=np.int64)
 
 
@@ -31,6 +34,7 @@ class Places:
     grid : dimensions of the positions that have an answer each; () where a sample has one
     chosen : the position whose output is taken in every sequence or map; their mean if None
     mask : (samples, positions) bool, which positions hold words and not padding, if that is known
+    order : (samples,) int, in which samples are looked at where there is not time for all of them
     """
 
     sample: IntArray
@@ -38,6 +42,15 @@ class Places:
     grid: tuple[int, ...] = ()
     chosen: int | None = None
     mask: Tensor | None = None
+    order: IntArray | None = None
+
+    def values_of(self, output: Tensor) -> Distribution:
+        """Look at all values of an output, or at those of some samples where they are too many."""
+        most = max(1, _VALUES * len(output) // max(output.numel(), 1))
+        if self.order is not None and most < len(output):
+            some = torch.as_tensor(np.sort(self.order[:most]), device=output.device)
+            output = output.detach().index_select(0, some)
+        return Distribution.of(viewed(output))
 
     def of(self, output: Tensor, *, units_first: bool) -> tuple[FloatArray, int, str]:
         """Take (kept, units) features out of an output: how many positions it has, and which were.
@@ -216,7 +229,7 @@ class _Watch:
         resting = kind in RELU_LIKE
         active = _active(tensor.detach(), units_first=units_first) if resting else _NONE
         self._captures.outputs[numbered] = Output(
-            kind, Distribution.of(viewed(tensor)), active, features, positions, pooled
+            kind, self._some.values_of(tensor), active, features, positions, pooled
         )
 
 

@@ -343,8 +343,9 @@ class _SplitPass:
         task, size = gathering.task, count(x)
         asked = Asked.of(task, y)
         keys = gathering.keys(len(asked))
+        order = gathering.order(size)
         some, more = (
-            self._places(asked, x, rows.wanted(keys))
+            self._places(asked, x, rows.wanted(keys), order)
             for rows in (gathering.layers, gathering.answers)
         )
         with ExitStack() as stack:
@@ -378,13 +379,13 @@ class _SplitPass:
             gathering.add_gradients(*gradients, asked=asked, samples=size)
         self._gathering = gathering
 
-    def _places(self, asked: Asked, x: Inputs, rows: Array) -> Places:
+    def _places(self, asked: Asked, x: Inputs, rows: Array, order: Array) -> Places:
         mask = None
         given = x.get("attention_mask") if isinstance(x, Mapping) else None
         if given is not None and np.ndim(given) == 2:
             mask = torch.as_tensor(np.asarray(given)) > 0
         return Places(
-            asked.owner[rows], asked.position[rows], asked.grid, self._position, mask
+            asked.owner[rows], asked.position[rows], asked.grid, self._position, mask, order
         )  # fmt: skip
 
     def _check(self, outputs: Tensor, size: int) -> None:

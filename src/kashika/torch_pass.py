@@ -82,6 +82,10 @@ class Gathering:
         """Draw the keys of the next answers, by which the reservoirs choose."""
         return self._random.random(count)
 
+    def order(self, samples: int) -> IntArray:
+        """Draw the order in which the samples of a batch are looked at, where not all can be."""
+        return self._random.permutation(samples)
+
     def check(self, outputs: int) -> None:
         """Raise ValueError where a batch has another number of outputs than those before it."""
         if self._width not in (None, outputs):
