@@ -2,7 +2,7 @@
 # make test    lint, types and every test, as CI does
 # make check   lint, types and the fast tests
 # make format  put the code into the house's form
-# make bench   what a report and large files cost, and what reading a log does
+# make bench   what kashika costs, beside other ways to do the same; docs/benchmarks.md has the table
 #
 # Each makes its environment where there is none, and installs nothing where there is one. That
 # takes Python 3.11 or later, git and make; another Python than python3: make PYTHON=python3.12 demo
@@ -41,8 +41,15 @@ format: $(DEV)
 	$(BIN)/ruff format
 
 bench: $(DEV)
+	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[bench]"
 	$(BIN)/python benchmarks/report_cost.py
 	$(BIN)/python benchmarks/reading_cost.py
+	$(BIN)/python benchmarks/weights_cost.py
+	$(BIN)/python benchmarks/observe_cost.py
+	$(BIN)/python benchmarks/sample_gradients_cost.py
+	MPLBACKEND=Agg $(BIN)/python benchmarks/boundary_cost.py
+	$(BIN)/python benchmarks/features_cost.py
+	$(BIN)/python benchmarks/report_memory.py
 
 # Editable, so that nothing has to be installed again when the sources change.
 $(RUN): $(BIN)/pip pyproject.toml constraints.txt

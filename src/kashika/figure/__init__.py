@@ -231,7 +231,7 @@ def _lay_out(figure: Figure, rows: int) -> None:
     wide, high = (width - 1.75) / 3, (height - 0.75 - 0.75 * (rows - 1)) / rows
     figure.subplots_adjust(
         left=0.5 / width, right=1 - 0.15 / width, wspace=0.55 / wide,
-        bottom=0.35 / height, top=1 - 0.4 / height, hspace=0.75 / high,
+        bottom=0.45 / height, top=1 - 0.4 / height, hspace=0.75 / high,
     )  # fmt: skip
 
 

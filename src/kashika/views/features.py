@@ -244,7 +244,10 @@ def draw_projection(projection: Projection, axes: Axes) -> None:
     )  # fmt: skip
     _name_axes(projection, axes)
     if len(projection.classes) <= 10:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=5, fontsize=7)
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.26), ncols=5, fontsize=6,
+            columnspacing=0.8, handletextpad=0.1, handlelength=1.2,
+        )  # fmt: skip
 
 
 def draw_by_target(projection: Projection, axes: Axes) -> None:
@@ -293,7 +296,10 @@ def draw_train_test(embedding: Embedding, axes: Axes) -> None:
     _name_axes(embedding.test, axes)
     axes.set_title(_described_both(embedding))
     if embedding.test.classifies and len(embedding.test.classes) <= 10:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=5, fontsize=7)
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.26), ncols=5, fontsize=6,
+            columnspacing=0.8, handletextpad=0.1, handlelength=1.2,
+        )  # fmt: skip
 
 
 def draw_layer(plane: Plane, axes: Axes) -> None:
