@@ -293,10 +293,9 @@ def test_the_network_of_lightning_gets_on_the_test_data_what_was_logged(
     assert run.checkpoint is not None
     assert run.checkpoint.step == step
     seen = run.observations["test"]
-    answers = seen.task.predicted(seen.outputs)
     assert seen.samples == 10_000
     assert seen.mean_loss == pytest.approx(loss, abs=5e-6)
-    assert np.mean(answers == seen.targets) == pytest.approx(accuracy, abs=5e-5)
+    assert np.mean(seen.predicted == seen.targets) == pytest.approx(accuracy, abs=5e-5)
     if step == 8595:
         assert run.history is not None
         logged = run.history.series["test_loss"].y[0]

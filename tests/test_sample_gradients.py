@@ -118,11 +118,11 @@ def recurrent(
 class Words(nn.Module):
     """A small language model with attention of its own."""
 
-    def __init__(self, *, tied: bool) -> None:
+    def __init__(self, *, tied: bool, words: int = 11) -> None:
         super().__init__()
-        self.words, self.places = nn.Embedding(11, 8, padding_idx=3), nn.Embedding(9, 8)
+        self.words, self.places = nn.Embedding(words, 8, padding_idx=3), nn.Embedding(9, 8)
         self.norm, self.attention = nn.LayerNorm(8), nn.Linear(8, 24)
-        self.out, self.head = nn.Linear(8, 8), nn.Linear(8, 11, bias=False)
+        self.out, self.head = nn.Linear(8, 8), nn.Linear(8, words, bias=False)
         if tied:
             self.head.weight = self.words.weight
 
@@ -273,6 +273,9 @@ NETWORKS: dict[str, Callable[[], tuple[nn.Module, Tensor]]] = {
     ),
     "language model": lambda: (Words(tied=False), torch.randint(0, 11, (4, 6))),
     "language model with tied weights": lambda: (Words(tied=True), torch.randint(0, 11, (4, 6))),
+    "language model with tied weights and many words": lambda: (
+        Words(tied=True, words=300), torch.randint(0, 300, (4, 3))
+    ),
     "language model, as many texts as words": lambda: (
         Words(tied=True), torch.randint(0, 11, (6, 6))
     ),
@@ -390,7 +393,7 @@ def test_a_scripted_network_gives_what_it_gives_unscripted() -> None:
 
 
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
-def test_norms_of_half_precision_are_added_up_in_full(half: torch.dtype) -> None:
+def test_half_precision_gives_the_norms_as_far_as_it_goes(half: torch.dtype) -> None:
     network = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.LayerNorm(8), nn.Linear(8, 3)).to(half)
     inputs = torch.randn(5, 7, 8, dtype=half)
     summed, squares, _ = gradients(network.eval(), inputs)
@@ -403,6 +406,15 @@ def test_norms_of_half_precision_are_added_up_in_full(half: torch.dtype) -> None
             got.double(), sums[name], rtol=0, atol=0.03 * sums[name].norm().item()
         )
         torch.testing.assert_close(squares[name].sqrt(), norms.sqrt(), rtol=0.03, atol=0)
+
+
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_norms_of_half_precision_are_not_rounded_to_it(half: torch.dtype) -> None:
+    layer, x = nn.Linear(1001, 1, bias=False).to(half), torch.randn(5, 1001).to(half)
+    with recorded(layer, trainable(layer), samples=5) as records:
+        outputs = layer(x)
+    _, squares = records.backward(outputs.sum())
+    torch.testing.assert_close(squares["weight"], x.double().square().sum(1), rtol=1e-5, atol=0)
 
 
 # --- what else holds -----------------------------------------------------------------------------
