@@ -12,7 +12,7 @@ from kashika import figure, table
 from kashika.errors import need
 from kashika.layer_features import LayerFeatures, layer_features, named
 from kashika.naming import Split
-from kashika.observation import Observation
+from kashika.observation import RELU_LIKE, Observation
 from kashika.palette import BLACK, INK, class_colour, class_marker
 from kashika.projection import MAPPED, Embedding, Projection, embed, principal, project
 from kashika.run import Run
@@ -28,9 +28,6 @@ T = TypeVar("T")
 
 FEW = 30
 """On fewer samples a unit that is never active may be a healthy one."""
-
-RELU_LIKE = ("ReLU", "ReLU6")
-"""Types of layers whose units are exactly zero while they are not active."""
 
 IN_REPORT = 2_000
 """Rows that a report projects: t-SNE takes 15 seconds and more for 5,000."""
