@@ -454,6 +454,19 @@ def test_layers_share_a_budget_and_the_wanted_one_keeps_more(
     np.testing.assert_allclose(few.features, x[few.rows] @ weight.T + bias, rtol=1e-5, atol=1e-6)
 
 
+def test_of_many_values_some_are_looked_at_and_none_that_is_not_finite_is_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kashika.torch_capture._VALUES", 100)
+    x = np.random.default_rng(0).normal(size=(400, 4)).astype(np.float32)
+    module, labels = nn.Sequential(nn.Linear(4, 9), nn.ReLU(), nn.Linear(9, 2)), np.arange(400) % 2
+    seen = TorchNetwork(module, batch_size=400).observe(Arrays(x, labels), split="train")
+    assert layer(seen, "0").values.size == 100 // 9 * 9
+    x[17] = np.nan
+    broken = TorchNetwork(module, batch_size=400).observe(Arrays(x, labels), split="train")
+    assert layer(broken, "0").values.nan == 9
+
+
 def test_without_gradients_there_is_no_backward_pass() -> None:
     seen = observed(CASES["mlp"], gradients=False)
     assert seen.gradients == {}

@@ -47,7 +47,10 @@ class Places:
     def values_of(self, output: Tensor) -> Distribution:
         """Look at all values of an output, or at those of some samples where they are too many."""
         most = max(1, _VALUES * len(output) // max(output.numel(), 1))
-        if self.order is not None and most < len(output):
+        if self.order is None or most >= len(output):
+            return Distribution.of(viewed(output))
+        # What is not finite must not be missed: the sum tells it at the speed of the memory.
+        if output.detach().sum().isfinite():
             some = torch.as_tensor(np.sort(self.order[:most]), device=output.device)
             output = output.detach().index_select(0, some)
         return Distribution.of(viewed(output))
