@@ -31,11 +31,11 @@ from sklearn.datasets import make_moons
 from sklearn.inspection import DecisionBoundaryDisplay
 from torch import nn
 
-from kashika import grid, landscape
 from kashika.distribution import Array, FloatArray, IntArray
 from kashika.task import Task
 from kashika.texts import Sentence
 from kashika.torch_network import TorchNetwork
+from kashika.views.boundary import grid, landscape
 
 TASK = Task("logits", 2, "cross_entropy")
 KASHIKA, DENSE = "kashika, refined", "kashika, dense"

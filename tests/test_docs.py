@@ -10,6 +10,7 @@ import shlex
 import shutil
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from test_layers import BELOW, MODULES, below
+from test_layers import BELOW, MODULES, below, room
 
 import kashika
 from kashika import texts
@@ -332,8 +333,12 @@ def test_every_view_and_every_fault_is_listed(path: Path) -> None:
 def test_the_listing_of_the_design_is_complete() -> None:
     first, *_ = (one for one in blocks(read(ROOT / "docs/design.md")) if one.language == "text")
     listed = [line.split()[0] for line in first.content.splitlines()]
+    views, *_ = (line for line in first.content.splitlines() if line.startswith("views/ "))
+    of_every_view = re.findall(r"\w+\.py", views)
     for path in MODULES.values():
         name = path.relative_to(ROOT / "src" / "kashika").as_posix()
+        if name.startswith("views/") and path.name in of_every_view:
+            continue
         folder = name.removesuffix("__init__.py")
         assert any(name == one or one == folder or one.startswith(folder) for one in listed), name
 
@@ -392,10 +397,11 @@ def test_the_picture_of_the_readme_is_small(name: str) -> None:
 
 
 def test_the_page_on_adding_a_view_is_not_longer_than_a_view() -> None:
-    lengths = [
-        len(read(path).splitlines()) for name, path in MODULES.items() if name.startswith("views.")
-    ]
-    assert len(read(ROOT / "CONTRIBUTING.md").splitlines()) <= min(lengths)
+    lengths = Counter[str]()
+    for name, path in MODULES.items():
+        if name.startswith("views."):
+            lengths[room(name)] += len(read(path).splitlines())
+    assert len(read(ROOT / "CONTRIBUTING.md").splitlines()) <= min(lengths.values())
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

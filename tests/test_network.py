@@ -24,7 +24,7 @@ from kashika.distribution import Array, FloatArray
 from kashika.load.samples import samples_of
 from kashika.observation import Layer, Observation
 from kashika.torch_network import TorchNetwork
-from kashika.views.features import dead_units
+from kashika.views.features.rules import dead_units
 
 X = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
 Y = np.arange(30) % 2

@@ -22,9 +22,9 @@ from kashika.errors import MismatchError
 from kashika.observation import Layer, Observation
 from kashika.run import Arrays, Inputs, Observations, Samples
 from kashika.texts import speaking
-from kashika.torch_batch import answer, part, placed
 from kashika.torch_network import TorchNetwork
-from kashika.torch_samples import TorchSamples
+from kashika.torch_network.batch import answer, part, placed
+from kashika.torch_network.samples import TorchSamples
 
 
 @pytest.fixture(autouse=True)
@@ -443,7 +443,7 @@ def test_outputs_that_are_not_finite_are_answers_to_nothing() -> None:
 def test_layers_share_a_budget_and_the_wanted_one_keeps_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kashika.torch_pass._FEATURES", 1_000)
+    monkeypatch.setattr("kashika.torch_network.gathering._FEATURES", 1_000)
     x = np.random.default_rng(0).normal(size=(400, 4)).astype(np.float32)
     module = nn.Sequential(nn.Linear(4, 9), nn.ReLU(), nn.Linear(9, 2))
     seen = TorchNetwork(module, layers=("1",)).observe(Arrays(x, np.arange(400) % 2), split="train")
@@ -457,7 +457,7 @@ def test_layers_share_a_budget_and_the_wanted_one_keeps_more(
 def test_of_many_values_some_are_looked_at_and_none_that_is_not_finite_is_missed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kashika.torch_capture._VALUES", 100)
+    monkeypatch.setattr("kashika.torch_network.capture._VALUES", 100)
     x = np.random.default_rng(0).normal(size=(400, 4)).astype(np.float32)
     module, labels = nn.Sequential(nn.Linear(4, 9), nn.ReLU(), nn.Linear(9, 2)), np.arange(400) % 2
     seen = TorchNetwork(module, batch_size=400).observe(Arrays(x, labels), split="train")

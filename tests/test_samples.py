@@ -16,7 +16,7 @@ from kashika import Arrays, MismatchError, speaking
 from kashika.distribution import Array
 from kashika.load.samples import samples_of
 from kashika.run import Samples
-from kashika.torch_samples import TorchSamples
+from kashika.torch_network.samples import TorchSamples
 
 X = np.random.default_rng(0).normal(size=(23, 3)).astype(np.float32)
 Y = np.arange(23) % 4

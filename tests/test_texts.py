@@ -135,9 +135,7 @@ def columns() -> frozenset[str]:
     """Return the columns of every table: the keys of the rows that the views' functions return."""
     found: set[str] = set()
     for path, tree in TREES.items():
-        for node in (
-            ast.walk(tree) if path.parent.name == "views" or path.stem == "contents" else ()
-        ):
+        for node in ast.walk(tree) if path.stem in ("tables", "contents") else ():
             if isinstance(node, ast.FunctionDef) and node.returns:
                 rows = ROW.search(ast.unparse(node.returns))
                 found.update(*map(named_columns, ast.walk(node) if rows else ()))

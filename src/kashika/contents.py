@@ -18,7 +18,7 @@ from kashika.load.logs import Logged
 from kashika.load.logs.merging import merge, remarks
 from kashika.texts import Sentence, text
 from kashika.view import Row
-from kashika.views.curves import summary
+from kashika.views.curves.tables import summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,9 +257,9 @@ def _run(
     # All readers of files take a while to import.
     from kashika.load.samples import samples_of
     from kashika.load.samples.labels import outputs_of, relabelled
-    from kashika.torch_loss import known_name
     from kashika.torch_network import TorchNetwork, is_module
-    from kashika.torch_observing import ROWS
+    from kashika.torch_network.loss import known_name
+    from kashika.torch_network.observing import ROWS
 
     if is_module(model):
         network: Network = TorchNetwork(

@@ -199,8 +199,8 @@ def _with_network(
 ) -> Run:
     from kashika.load.samples import samples_from
     from kashika.load.samples.labels import outputs_of, relabelled
-    from kashika.torch_loss import known_name
     from kashika.torch_network import TorchNetwork, nearest_device
+    from kashika.torch_network.loss import known_name
 
     loss = _loss(options.loss)
     network = TorchNetwork(

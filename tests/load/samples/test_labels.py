@@ -18,7 +18,7 @@ from kashika.naming import Split
 from kashika.run import Arrays, Observations, Samples
 from kashika.texts import speaking
 from kashika.torch_network import TorchNetwork
-from kashika.torch_samples import TorchSamples
+from kashika.torch_network.samples import TorchSamples
 
 CLASSES = np.array([0, 2, 1, 2, 0, 1])
 CAST = "were taken as class numbers (int64)"

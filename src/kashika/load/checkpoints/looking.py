@@ -13,8 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from kashika.codes import CODES, Bits
 from kashika.distribution import Distribution, IntArray
+from kashika.distribution.codes import CODES, Bits
 from kashika.load.checkpoints.beside import saved_at
 from kashika.load.checkpoints.reading import Weights
 from kashika.parameters import Parameter, initials, kinds_from_shapes

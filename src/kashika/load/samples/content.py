@@ -59,7 +59,7 @@ def samples_of(value: object, *, split: Split) -> Samples:
     if isinstance(value, tuple | list) and len(value) == 2:
         return Arrays.of(value[0], value[1], split=split)
     if is_dataset(value):
-        from kashika.torch_samples import TorchSamples
+        from kashika.torch_network.samples import TorchSamples
 
         return TorchSamples.of(value, split=split)  # type: ignore[arg-type]
     raise MismatchError("errors.samples", split=split, found=type(value).__name__)

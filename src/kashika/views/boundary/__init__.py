@@ -1,0 +1,182 @@
+"""Where does the network change its mind?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kashika import figure, table
+from kashika.distribution import Array
+from kashika.errors import LoadError, Missing, need
+from kashika.naming import SPLITS, Split
+from kashika.observation import Observation
+from kashika.projection import Projection
+from kashika.run import Network, Run
+from kashika.view import Picture, Row, Table, View
+from kashika.views.boundary.chart import Method
+from kashika.views.boundary.cuts import Grid, all_samples, through_three, two_columns, whole
+from kashika.views.boundary.landscape import Kind, Map
+from kashika.views.boundary.margin import Margins, margins_of
+from kashika.views.boundary.pictures import draw_map, draw_margins
+from kashika.views.boundary.pool import Pool
+from kashika.views.boundary.rules import unfaithful
+from kashika.views.boundary.tables import areas, maps, margins
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Boundary:
+    """Where the network changes its mind.
+
+    Attributes
+    ----------
+    maps : one for a network of two inputs; else a plane through three samples, two of the inputs,
+        and all samples in a projection, as far as they were asked for and can be made
+    margins : how far samples lie from the boundary; None for a regression
+    """
+
+    maps: tuple[Map, ...]
+    margins: Margins | None
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the first map into `ax`, or into a new figure."""
+        return figure.plot(draw_map, self.maps[0], ax)
+
+    def to_frame(self) -> DataFrame:
+        """Return one row for each point of the grid of each map."""
+        rows: list[Row] = []
+        for one in self.maps:
+            xx, yy = np.meshgrid(one.x, one.y)
+            columns: dict[str, Array] = {"x": xx, "y": yy, "confidence": one.confidence}
+            if one.classes:
+                columns["predicted_class"] = one.predicted
+            cells = zip(*(column.ravel().tolist() for column in columns.values()), strict=True)
+            rows += [{"map": one.kind, **dict(zip(columns, row, strict=True))} for row in cells]
+        return table.frame(rows)
+
+    def __repr__(self) -> str:
+        return table.plain(VIEW, self)
+
+    def _repr_html_(self) -> str:
+        return figure.html(VIEW, self)
+
+
+def measure(
+    network: Network,
+    observations: Mapping[Split, Observation],
+    *,
+    through: Sequence[int] | None = None,
+    features: Sequence[int] | None = None,
+    at: int | None = None,
+    method: Method | None = None,
+    grid: Grid | None = None,
+    seed: int = 0,
+) -> Boundary:
+    """Ask the network over pictures of its inputs, and how far samples lie from the boundary.
+
+    Without `through`, `features`, `at` and `method`, a network of two inputs is shown as it is, and
+    one of more in every way that fits it: two single entries of an image are not looked at.
+
+    Parameters
+    ----------
+    observations : of the splits that are shown; rows are those of the first one
+    through : three rows, whose plane is shown
+    features : two columns of the flattened inputs, from 0; those along which the answer changes
+        most if only `at` is given
+    at : row that gives the values of the other columns; their medians if None
+    method : of a projection of all samples
+    grid : (width,) and (height,) places, for a single map
+    seed : of choices of samples, and of t-SNE
+
+    Raises
+    ------
+    Missing
+        If the answers are not one class or one value for each sample, or the inputs not arrays of
+        at least two numbers.
+    LoadError
+        If a row, column or method does not exist, or a grid is given for several maps.
+    """
+    seen = next(iter(observations.values()))
+    if seen.task.labels or seen.task.positional:
+        raise Missing("missing.one_answer")
+    if not seen.task.classifies and seen.outputs.shape[1] != 1:
+        raise Missing("missing.one_output", found=seen.outputs.shape[1])
+    pool = Pool.of(observations, seed=seed)
+    if seen.inputs.dtype.kind in "iu":
+        _take_fractions(network, pool)
+    two = features is not None or at is not None
+    free = through is None and not two and method is None
+    two_inputs = pool.inputs.shape[1] == 2
+    several = not two_inputs if free else (through is not None) + two + (method is not None) > 1
+    if grid is not None and several:
+        raise LoadError("errors.boundary.grid")
+    found: list[Map | Projection | None] = []
+    if free and two_inputs:
+        found.append(whole(network, pool, grid=grid))
+    if through is not None or (free and not two_inputs):
+        found.append(through_three(network, pool, seen, through, grid=grid))
+    if two or (free and not two_inputs and len(pool.shape) == 1):
+        found.append(two_columns(network, pool, seen, features, at=at, grid=grid))
+    if method is not None or (free and not two_inputs):
+        found.append(all_samples(network, pool, method=method or "pca", grid=grid, seed=seed))
+    maps = tuple(one for one in found if isinstance(one, Map))
+    refused = next((one.refused for one in found if isinstance(one, Projection)), None)
+    if refused is not None and (method is not None or not maps):
+        raise Missing(refused.key, **refused.values)
+    split, last = list(observations.items())[-1]
+    classifies = seen.task.classifies
+    return Boundary(maps, margins_of(network, split, last, seed=seed) if classifies else None)
+
+
+def shown(run: Run) -> dict[Split, Observation]:
+    """Return the splits that are shown: train and test, else the only one."""
+    split, seen = need(run.observation(*SPLITS), "data")
+    apart: tuple[Split, ...] = ("train", "test")
+    both = {one: run.observations[one] for one in apart if one in run.observations}
+    return both or {split: seen}
+
+
+def _of_run(run: Run) -> Boundary:
+    return measure(need(run.network, "network"), shown(run))
+
+
+def _take_fractions(network: Network, pool: Pool) -> None:
+    """See to it that whole numbers are numbers, and no names of tokens."""
+    one = pool.inputs[:1].reshape(-1, *pool.shape)
+    try:
+        network.predict(one + 0.5)
+    except Exception as error:
+        raise Missing("missing.fractions") from error
+
+
+def _kind(kind: Kind) -> Callable[[Boundary], list[Map]]:
+    return lambda boundary: [one for one in boundary.maps if one.kind == kind]
+
+
+VIEW = View(
+    "boundary",
+    measure=_of_run,
+    rules=(unfaithful,),
+    pictures=(
+        Picture("map", draw_map, each=lambda b: [m for m in _kind("inputs")(b) if m.classes]),
+        Picture(
+            "surface", draw_map, each=lambda b: [m for m in _kind("inputs")(b) if not m.classes]
+        ),
+        Picture("plane", draw_map, each=_kind("plane")),
+        Picture("features", draw_map, each=_kind("features")),
+        Picture("projection", draw_map, each=_kind("projection")),
+        Picture(
+            "margins",
+            draw_margins,
+            each=lambda b: (b.margins,) if b.margins and b.margins.bars else (),
+        ),
+    ),
+    tables=(Table("areas", areas), Table("maps", maps), Table("margins", margins)),
+    gradients=False,
+)

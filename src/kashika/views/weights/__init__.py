@@ -1,0 +1,138 @@
+"""How are the parameters of each layer distributed?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kashika import figure, table
+from kashika.distribution import FloatArray, IntArray
+from kashika.errors import LoadError, Missing
+from kashika.parameters import Parameter
+from kashika.run import Run
+from kashika.view import Picture, Table, View
+from kashika.views.weights.pictures import draw_histogram
+from kashika.views.weights.rules import nonfinite
+from kashika.views.weights.tables import parameters
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Histogram:
+    """How one parameter is spread, and how it was before training.
+
+    Attributes
+    ----------
+    parameter : the parameter
+    counts : (bins,) int
+    edges : (bins + 1,)
+    x, initial : (points,) where the initial distribution is drawn, and how many values it would
+        have put into a bin there; empty where it is not known
+    """
+
+    parameter: Parameter
+    counts: IntArray
+    edges: FloatArray
+    x: FloatArray
+    initial: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Weights:
+    """All parameters of a network.
+
+    Attributes
+    ----------
+    parameters : in the order of the state_dict
+    """
+
+    parameters: tuple[Parameter, ...]
+
+    def __getitem__(self, name: str) -> Parameter:
+        """Return a parameter by its name, or the weight of a layer by the layer's.
+
+        Raises
+        ------
+        LoadError
+            If there is none of that name.
+        """
+        named = {one.name: one for one in self.parameters}
+        found = named.get(name) or named.get(f"{name}.weight")
+        if found is None:
+            raise LoadError("errors.no_such_parameter", found=name, names=", ".join(named))
+        return found
+
+    def histogram(self, name: str, *, bins: int = 20) -> tuple[IntArray, FloatArray]:
+        """Count the values of a parameter in equal bins, as `numpy.histogram` does.
+
+        Returns
+        -------
+        (bins,) counts and (bins + 1,) edges
+        """
+        return self[name].values.histogram(bins=bins)
+
+    def plot(self, ax: Axes | None = None, *, layer: str | None = None) -> Axes:
+        """Draw the histogram of a layer's weight, or of the largest parameter."""
+        largest = max(self.parameters, key=lambda one: one.values.size)
+        one = largest if layer is None else self[layer]
+        return figure.plot(draw_histogram, histogram_of(one), ax)
+
+    def to_frame(self) -> DataFrame:
+        """Return one row for each parameter."""
+        return table.frame(parameters(self))
+
+    def __repr__(self) -> str:
+        return table.plain(VIEW, self)
+
+    def _repr_html_(self) -> str:
+        return figure.html(VIEW, self)
+
+
+def histogram_of(parameter: Parameter, *, bins: int = 20) -> Histogram:
+    """Count the values of a parameter, and lay its initial distribution over them."""
+    counts, edges = parameter.values.histogram(bins=bins)
+    edges = edges.astype(np.float64)  # matplotlib adds them up, and float32 ends at 3.4e38
+    x = initial = np.empty(0)
+    start = parameter.initial
+    if start is not None and start.width > 0 and counts.size > 1:
+        # A uniform distribution ends at an edge: both sides of it are drawn.
+        reach = start.width * (4 if start.family == "normal" else 1)
+        ends = (start.centre - reach, start.centre + reach)
+        low, high = min(edges[0], ends[0]), max(edges[-1], ends[1])
+        near = [np.nextafter(end, end + side) for end in ends for side in (-1, 1)]
+        x = np.sort(np.concatenate([np.linspace(low, high, 201), near]))
+        initial = start.density(x) * parameter.values.finite * (edges[1] - edges[0])
+    return Histogram(parameter, counts, edges, x, initial)
+
+
+def _of_run(run: Run) -> Weights:
+    if run.network is not None:
+        found = tuple(run.network.parameters())
+    elif run.checkpoint is not None:
+        found = run.checkpoint.parameters
+    else:
+        raise Missing("missing.weights")
+    if not found:
+        raise Missing("missing.parameters")
+    return Weights(found)
+
+
+VIEW = View(
+    "weights",
+    measure=_of_run,
+    rules=(nonfinite,),
+    pictures=(
+        Picture(
+            "histogram",
+            draw_histogram,
+            each=lambda w: [histogram_of(p) for p in w.parameters if p.values.finite],
+        ),
+    ),
+    tables=(Table("parameters", parameters),),
+    gradients=False,
+)
