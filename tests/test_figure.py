@@ -17,9 +17,11 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from kashika import History, LoadError, Picture, View, figure, speaking
+from kashika import Evidence, Finding, History, Level, LoadError, Picture, View, figure, speaking
 from kashika.figure import fonts
-from kashika.view import Row, Table
+from kashika.palette import ALARM
+from kashika.texts import text
+from kashika.view import Row, Table, measured
 from kashika.views import curves
 
 if TYPE_CHECKING:
@@ -126,20 +128,20 @@ def test_without_a_japanese_font_the_labels_are_english_and_a_note_says_so() -> 
 @pytest.mark.usefixtures("no_font")
 def test_a_file_without_a_japanese_font_is_the_english_one(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"loss.{ending}"
-    figure.save(curves.VIEW, CURVES, path, picture="loss")
+    figure.save(measured(curves.VIEW, CURVES), path, picture="loss")
     in_japanese = path.read_bytes()
     with speaking("en"):
-        figure.save(curves.VIEW, CURVES, path, picture="loss")
+        figure.save(measured(curves.VIEW, CURVES), path, picture="loss")
     assert path.read_bytes() == in_japanese
 
 
 @pytest.mark.usefixtures("japanese")
 def test_a_file_with_a_japanese_font_is_not_the_english_one(tmp_path: Path) -> None:
     path = tmp_path / "loss.png"
-    figure.save(curves.VIEW, CURVES, path, picture="loss")
+    figure.save(measured(curves.VIEW, CURVES), path, picture="loss")
     in_japanese = path.read_bytes()
     with speaking("en"):
-        figure.save(curves.VIEW, CURVES, path, picture="loss")
+        figure.save(measured(curves.VIEW, CURVES), path, picture="loss")
     assert path.read_bytes() != in_japanese
 
 
@@ -160,8 +162,8 @@ def test_with_a_font_or_in_english_there_is_no_note(japanese: str) -> None:
 def test_glyphs_that_no_font_has_warn_nobody(language: str, tmp_path: Path) -> None:
     with speaking(language), warnings.catch_warnings():
         warnings.simplefilter("error")
-        figure.save(NAMED, STRANGE, tmp_path / "word.png")
-        figure.save(NAMED, STRANGE, tmp_path / "word.pdf")
+        figure.save(measured(NAMED, STRANGE), tmp_path / "word.png")
+        figure.save(measured(NAMED, STRANGE), tmp_path / "word.pdf")
         figure.html(NAMED, STRANGE)
         found = figure.draw(NAMED.pictures[0], STRANGE)
         assert found is not None
@@ -224,7 +226,7 @@ def test_the_ink_of_an_svg_is_the_pages_own() -> None:
 @pytest.mark.parametrize("ending", ["svg", "png", "pdf"])
 def test_the_same_picture_gives_the_same_bytes(ending: str, tmp_path: Path) -> None:
     for name in ("first", "second"):
-        figure.save(curves.VIEW, CURVES, tmp_path / f"{name}.{ending}", picture="loss")
+        figure.save(measured(curves.VIEW, CURVES), tmp_path / f"{name}.{ending}", picture="loss")
     first, second = (tmp_path / f"{name}.{ending}" for name in ("first", "second"))
     assert first.read_bytes() == second.read_bytes()
     assert figure.svg(drawn(), name="a") == figure.svg(drawn(), name="a")
@@ -238,13 +240,13 @@ STARTS = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}
 @pytest.mark.parametrize("ending", STARTS)
 def test_a_file_is_what_its_ending_says(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"図 1.{ending.upper()}"
-    assert figure.save(curves.VIEW, CURVES, path, picture="gap") == [path]
+    assert figure.save(measured(curves.VIEW, CURVES), path, picture="gap") == [path]
     assert path.read_bytes().startswith(STARTS[ending])
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
 def test_several_pictures_get_their_names_before_the_ending(tmp_path: Path) -> None:
-    files = figure.save(curves.VIEW, CURVES, tmp_path / "curves.svg")
+    files = figure.save(measured(curves.VIEW, CURVES), tmp_path / "curves.svg")
     names = ["curves-loss.svg", "curves-loss_log.svg", "curves-gap.svg"]
     assert [one.name for one in files] == names
     assert all(one.is_file() for one in files)
@@ -254,7 +256,7 @@ def test_several_pictures_get_their_names_before_the_ending(tmp_path: Path) -> N
 def test_a_file_of_another_kind_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     with pytest.raises(LoadError) as caught:
-        figure.save(curves.VIEW, CURVES, path)
+        figure.save(measured(curves.VIEW, CURVES), path)
     assert str(caught.value) == (
         f"{path}: expected a file ending in one of svg, png, pdf, found {path.suffix[1:]!r}; "
         "give another ending"
@@ -264,7 +266,7 @@ def test_a_file_of_another_kind_is_refused(name: str, tmp_path: Path) -> None:
 
 def test_a_picture_that_the_view_does_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LoadError) as caught:
-        figure.save(curves.VIEW, CURVES, tmp_path / "a.svg", picture="lost")
+        figure.save(measured(curves.VIEW, CURVES), tmp_path / "a.svg", picture="lost")
     assert str(caught.value) == (
         "picture: expected one of loss, loss_log, accuracy, gap, metrics of the view curves, "
         "found 'lost'; choose one of them"
@@ -274,7 +276,7 @@ def test_a_picture_that_the_view_does_not_have_is_refused(tmp_path: Path) -> Non
 
 def test_a_picture_that_this_run_does_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LoadError) as caught:
-        figure.save(curves.VIEW, CURVES, tmp_path / "a.svg", picture="accuracy")
+        figure.save(measured(curves.VIEW, CURVES), tmp_path / "a.svg", picture="accuracy")
     assert str(caught.value) == (
         "curves.accuracy: expected a picture of this run, found that it does not apply to it; "
         "see kashika views for others"
@@ -311,7 +313,7 @@ def fail(_subject: object, _axes: Axes) -> None:
 
 
 def _save(tmp_path: Path) -> object:
-    return figure.save(curves.VIEW, CURVES, tmp_path / "a.png")
+    return figure.save(measured(curves.VIEW, CURVES), tmp_path / "a.png")
 
 
 def _plot(_tmp_path: Path) -> object:
@@ -367,3 +369,61 @@ def test_the_users_axes_keep_their_figures_size_and_layout() -> None:
     assert type(mine.get_layout_engine()).__name__ == "TightLayoutEngine"
     assert left.lines
     assert not right.lines
+
+
+# --- the places that findings name ----------------------------------------------------------------
+
+
+def drawn_with(finding: Finding, draw: Callable[[object, Axes], None], shows: str) -> Axes:
+    picture: Picture[int] = Picture("own", draw, shows=(shows,))
+    made = figure.draw(picture, 0, findings=[finding])
+    assert made is not None
+    (axes,) = made.axes
+    return axes
+
+
+def line(_subject: object, axes: Axes) -> None:
+    axes.plot([0, 10], [1, 2])
+    axes.set_xlabel(text("labels.epoch"))
+
+
+def marks_of(axes: Axes) -> list[float]:
+    return [
+        float(np.asarray(one.get_xdata()).item())
+        for one in axes.get_lines()
+        if str(one.get_gid()).startswith("mark-")
+    ]
+
+
+def test_the_epochs_of_a_finding_are_marked_where_it_can_be_seen() -> None:
+    evidence = (
+        Evidence("least_at", 4, unit="epoch", where="valid_loss"),
+        Evidence("last_at", 11, unit="epoch", where="valid_loss"),
+        Evidence("other_at", 3, unit="step", where="valid_loss"),
+    )
+    finding = Finding("view.sick", Level.WARNING, evidence)
+    before = drawn_with(finding, line, "healthy").get_xlim()
+    axes = drawn_with(finding, line, "sick")
+    assert marks_of(axes) == [4]  # 11 lies outside, and steps are another axis
+    assert axes.get_xlim() == before
+    assert marks_of(drawn_with(finding, line, "healthy")) == []
+
+
+def test_nothing_is_marked_that_is_well_or_muted() -> None:
+    evidence = (Evidence("least_at", 4, unit="epoch"),)
+    for finding in (
+        Finding("view.sick", Level.OK, evidence),
+        Finding("view.sick", Level.PROBLEM, evidence, muted="why"),
+    ):
+        assert marks_of(drawn_with(finding, line, "sick")) == []
+
+
+def test_the_layer_of_a_finding_is_marked_in_the_title_and_on_the_axis() -> None:
+    def layers(_subject: object, axes: Axes) -> None:
+        axes.set_title("fc1.weight")
+        axes.set_yticks([0, 1], ["fc1", "fc2"])
+
+    finding = Finding("view.sick", Level.WARNING, (Evidence("share", 1, where="fc1.weight"),))
+    axes = drawn_with(finding, layers, "sick")
+    marked = [axes.title, *axes.get_yticklabels()]
+    assert [one.get_text() for one in marked if one.get_color() == ALARM] == ["fc1.weight", "fc1"]

@@ -28,7 +28,8 @@ BELOW = {
     "distribution": "errors",
     "parameters": "distribution",
     "task": "parameters",
-    "observation": "task",
+    "fingerprint": "distribution",
+    "observation": "task fingerprint",
     "naming": "",
     "history": "distribution naming",
     "run": "observation history",
@@ -42,15 +43,19 @@ BELOW = {
     "table": "view",
     "figure": "table palette",  # below the views, since a measurement shows itself
     "views": "figure projection",
-    "page": "views",
-    "report": "page",  # above the page, since a report saves itself
+    "error_rates": "proportion",
+    "diagnosis": "view error_rates",
+    "console": "diagnosis",
+    "explanation": "console",
+    "page": "views diagnosis",
+    "report": "page console",  # above the page, since a report saves itself
     "torch_sample_gradients": "",
     "torch_network": "run progress reservoir torch_sample_gradients",
-    "load": "torch_network",
+    "load": "torch_network view",
     "contents": "views load",
     "notebook": "report load",
     "demo": "notebook",
-    "cli": "demo contents",
+    "cli": "demo contents explanation",
     "__main__": "cli",
     "__init__": "notebook",
 }
@@ -275,7 +280,7 @@ KNOWN = {
         ("page", "import kashika", "imports kashika: it is not below page"),
         ("page", "from . import text", "imports .: nobody may, or list it in FOREIGN"),
         ("palette", "from kashika import texts", "imports kashika.texts: it is not below palette"),
-        ("load.checkpoints", "import kashika.view", "imports kashika.view: it is not below load"),
+        ("load.checkpoints", "import kashika.report", "imports kashika.report: it is not below load"),
         (
             "views.curves",
             "from kashika.views import weights",

@@ -18,9 +18,11 @@ from toy import Toy, two_clouds
 import kashika as ks
 from kashika import report as reports
 from kashika.cli import main
+from kashika.errors import LoadError
 from kashika.load.code.named import parse
 from kashika.run import Observations
 from kashika.texts import Sentence
+from kashika.view import Finding, Level, Picture, View
 from kashika.views import BUILTIN
 
 THIRD_PARTY = """
@@ -268,7 +270,7 @@ def overfitted() -> reports.Report:
 def test_the_json_is_one_object_with_the_promised_keys() -> None:
     found = json.loads(overfitted().to_json())
     assert list(found) == [
-        "schema", "run", "findings", "sections", "notes", "provenance"
+        "schema", "run", "diagnoses", "findings", "sections", "notes", "provenance"
     ]  # fmt: skip
     assert found["schema"] == 1
     assert found["run"] == "two words"
@@ -285,7 +287,10 @@ def test_the_json_is_one_object_with_the_promised_keys() -> None:
     ]
     assert found["provenance"] == {"seed": "0", "torch": "2.13"}
     first = found["findings"][0]
-    assert list(first) == ["rule", "level", "evidence", "summary", "advice", "reference"]
+    assert list(first) == [
+        "rule", "level", "muted", "picture", "evidence", "summary", "meaning", "doubt", "advice",
+        "reference",
+    ]  # fmt: skip
     assert (first["rule"], first["level"]) == ("curves.overfitting", "problem")
     assert first["evidence"][0] == {
         "quantity": "rise", "value": 1.0, "limit": 0.1, "unit": "", "where": ""
@@ -310,6 +315,12 @@ def test_the_text_says_what_is_wrong_what_to_do_and_what_is_missing() -> None:
     assert str(overfitted()) == (
         "kashika: two words\n"
         "\n"
+        "1. The network has memorised its training data (not measured)\n"
+        "   It explains: curves.overfitting\n"
+        "   Try first: Keep the weights of the best epoch (early stopping). Then try more data or "
+        "augmentation, weight decay or dropout, or a smaller network.\n"
+        "\n"
+        "The single findings\n"
         "problem  curves.overfitting\n"
         "    The smoothed validation loss was least at epoch 2 (4) and rose to 8 by epoch 9 "
         "(+100%), while the training loss fell from 4 to 0.5.\n"
@@ -374,3 +385,86 @@ def test_a_report_shows_itself_in_a_notebook_in_a_frame_of_its_own() -> None:
     assert unescape(frame).count("<svg") >= 10
     assert "<script" not in shown
     assert "<svg" not in shown  # the page is quoted, so that its ids and styles stay inside
+
+
+# --- what the user says of a rule -----------------------------------------------------------------
+
+
+def judged(**rules: ks.Setting) -> reports.Report:
+    history = ks.History.of(
+        {
+            "train_loss": [8.0, 4, 2, 1, 1, 1, 0.5, 0.5, 0.5],
+            "valid_loss": [8.0, 4, 4, 4, *[8] * 5],
+        }
+    )
+    named = {name.replace("__", "."): one for name, one in rules.items()}
+    return reports.analyze(ks.Run("run", history=history), views=[BUILTIN[0]], rules=named)
+
+
+def level_of(report: reports.Report, rule: str) -> Level:
+    return next(one.level for one in report.findings if one.rule == rule)
+
+
+def test_a_rule_judges_by_the_limits_that_the_user_gives_and_the_report_says_why() -> None:
+    patient = ks.Setting("a short run", {"rise": 5.0, "noise": 2})
+    report = judged(curves__overfitting=patient)
+    assert level_of(judged(), "curves.overfitting") is Level.PROBLEM
+    assert level_of(report, "curves.overfitting") is Level.OK
+    with ks.speaking("en"):
+        assert str(report.notes[-1]) == (
+            "Rule curves.overfitting judged by other limits than kashika's own: "
+            "rise = 5, noise = 2 (a short run)."
+        )
+
+
+def test_a_muted_rule_is_asked_and_listed_and_counts_for_nothing() -> None:
+    report = judged(curves__overfitting=ks.Setting("on purpose", muted=True))
+    assert level_of(report, "curves.overfitting") is Level.PROBLEM
+    assert report.worst < Level.WARNING
+    assert report.diagnoses == ()
+    with ks.speaking("en"):
+        assert "Muted: curves.overfitting (on purpose)" in str(report)
+        assert "Muted: curves.overfitting (on purpose)" in report._page()
+    by_rule = {one["rule"]: one for one in json.loads(report.to_json())["findings"]}
+    assert by_rule["curves.overfitting"]["muted"] == "on purpose"
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        (
+            {"curves__overfiting": ks.Setting("why", muted=True)},
+            "rule curves.overfiting: expected one of curves.nonfinite, ",
+        ),
+        (
+            {"curves__overfitting": ks.Setting("why", {"raise": 1})},
+            "rule curves.overfitting: expected the limits rise, ",
+        ),
+    ],
+)  # fmt: skip
+def test_a_rule_or_limit_that_there_is_not_is_told(
+    rules: dict[str, ks.Setting], message: str
+) -> None:
+    with ks.speaking("en"), pytest.raises(LoadError) as caught:
+        judged(**rules)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_finding_names_the_picture_that_shows_it() -> None:
+    def draw(_subject: object, _axes: object) -> None: ...
+
+    def broken(_measurement: object) -> list[object]:
+        raise ZeroDivisionError
+
+    def sick(_measurement: object) -> Finding:
+        return Finding("own.sick", Level.WARNING)
+
+    pictures: tuple[Picture[int], ...] = (
+        Picture("fails", draw, each=broken, shows=("sick",)),
+        Picture("empty", draw, each=lambda _: (), shows=("sick",)),
+        Picture("other", draw),
+        Picture("it", draw, shows=("sick",)),
+    )
+    view: View[int] = View("own", measure=lambda _: 1, rules=(sick,), pictures=pictures)
+    (finding,) = json.loads(reports.analyze(ks.Run("run"), views=[view]).to_json())["findings"]
+    assert finding["picture"] == "own.it"

@@ -186,7 +186,7 @@ FAMILIES: dict[str, Set[str]] = {
         f"{name}.{part}"
         for name, rule in RULES.items()
         for part in (
-            "title", "advice", "reference",
+            "title", "looks", "means", "doubt", "advice", "reference",
             *map(str.lower, re.findall(r"Level\.([A-Z]+)", inspect.getsource(rule))),
         )
     },

@@ -1,5 +1,6 @@
 """kashika shows what a PyTorch network learned, and what is wrong with its training."""
 
+from kashika.diagnosis import Diagnosis
 from kashika.distribution import Distribution
 from kashika.errors import KashikaError, LoadError, MismatchError, Missing
 from kashika.history import History, Series
@@ -8,11 +9,12 @@ from kashika.observation import Observation
 from kashika.report import Report
 from kashika.run import Arrays, Checkpoint, Network, Run, Samples
 from kashika.texts import speaking
-from kashika.view import Evidence, Finding, Level, Picture, Section, Table, View
+from kashika.view import Evidence, Finding, Level, Picture, Section, Setting, Table, View
 
 __all__ = [
     "Arrays",
     "Checkpoint",
+    "Diagnosis",
     "Distribution",
     "Evidence",
     "Finding",
@@ -30,6 +32,7 @@ __all__ = [
     "Samples",
     "Section",
     "Series",
+    "Setting",
     "Table",
     "View",
     "analyze",

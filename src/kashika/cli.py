@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -45,6 +46,9 @@ def _options(command: F) -> F:
         help_of = text(f"cli.{name.replace('-', '_')}")
         command = click.option(f"--{name}", type=click.IntRange(min=1), help=help_of)(command)
     command = click.option("--position", type=int, help=text("cli.position"))(command)
+    for name, meta in (("ignore", "RULE"), ("frozen", "PATTERN")):
+        help_of = text(f"cli.{name}")
+        command = click.option(f"--{name}", multiple=True, metavar=meta, help=help_of)(command)
     command = click.option("--log", multiple=True, metavar="PATH", help=text("cli.log"))(command)
     return _RENAME(command)
 
@@ -107,7 +111,7 @@ def check(run: Path, as_json: bool, fail_on: str, **given: Any) -> None:
         from kashika.view import Level
 
         found = _analyzed(run, options)
-        click.echo(found.to_json() if as_json else str(found))
+        click.echo(found.to_json() if as_json else _written(found))
         _told(found)
         raise SystemExit(int(found.worst >= Level[fail_on.upper()]))
 
@@ -131,12 +135,10 @@ def figure(run: Path, name: str, output: Path, **given: Any) -> None:
             raise LoadError("errors.no_such_view", found=view, names=", ".join(known))
         _writable(output)
         (section,) = _analyzed(run, options, views=[known[view]]).sections
-        if section.measurement is None:
-            raise LoadError("errors.section_missing", view=view, reason=section.missing)
         with drawing.drawable() as note:
             if note:
                 click.echo(note, err=True)
-        saved = drawing.save(section.view, section.measurement, output, picture=picture or None)
+        saved = drawing.save(section, output, picture=picture or None)
         for file in saved:
             click.echo(file)
 
@@ -176,6 +178,21 @@ def views(lang: str | None) -> None:
             click.echo(f"{'':12} {', '.join(f'{view.name}.{one.name}' for one in view.pictures)}")
 
 
+@main.command(help=text("cli.explain"))
+@click.argument("rule")
+@click.option("--view", metavar="FILE.py:NAME", help=text("cli.explain_view"))
+@click.option("--lang", type=click.Choice(LANGUAGES), help=text("cli.lang"))
+def explain(rule: str, view: str | None, lang: str | None) -> None:
+    """Print what a rule looks at, its limits and source, and how often it is right."""
+    with _answering(lang):
+        from kashika import explanation
+        from kashika.load import Options
+        from kashika.report import available
+
+        views = available() if view is None else _views(Options(view=(view,)))
+        click.echo(explanation.explain(rule, views, width=_width()))
+
+
 def _report(run: Path, options: Options, output: Path | None) -> None:
     file = (run.parent if run.is_file() else run) / "report.html" if output is None else output
     _writable(file)
@@ -183,7 +200,7 @@ def _report(run: Path, options: Options, output: Path | None) -> None:
         raise LoadError("errors.foreign_report", path=file)
     found = _analyzed(run, options)
     found.save(file)
-    click.echo(found)
+    click.echo(_written(found))
     click.echo(text("report.saved", path=file))
     _told(found)
 
@@ -192,6 +209,23 @@ def _told(found: Report) -> None:
     """End with status 2 where a part of the run could not be read, after all the rest was."""
     if found.unread:
         _fail(" / ".join(map(str, found.unread)))
+
+
+def _written(found: Report) -> str:
+    """Return a report in words, in colour; `click.echo` takes the colours out of a file."""
+    from kashika.view import Level
+
+    colours = {Level.PROBLEM: "red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
+
+    def paint(words: str, level: Level) -> str:
+        return click.style(words, fg=colours.get(level), bold=level >= Level.WARNING)
+
+    return found.written(width=_width(), paint=paint)
+
+
+def _width() -> int:
+    """Return the columns that lines may take: those of the terminal, 80 at most."""
+    return min(80, shutil.get_terminal_size().columns)
 
 
 _MADE_BY = b'<meta name="generator" content="kashika">'
@@ -225,7 +259,7 @@ def _analyzed(run: Path, options: Options, *, views: list[View[Any]] | None = No
         loaded = load(run, options, gradients=gradients, progress=_progress())
         gc.freeze()  # what was imported stays; drawing makes much that is looked through again
         loaded = replace(loaded, provenance=[*loaded.provenance, ("command", command)])
-        return analyze(loaded, views=views)
+        return analyze(loaded, views=views, rules=options.rules)
 
 
 def _views(options: Options) -> list[View[Any]]:
@@ -256,12 +290,14 @@ def _writable(file: Path) -> None:
 @contextmanager
 def _asked(run: Path, given: Options | Mapping[str, Any]) -> Generator[Options]:
     """Give the options, those of `kashika.toml` among them, and speak the language they ask for."""
-    from kashika.load.options import Options, configured, renaming
+    from kashika.load.options import Options, configured, ignoring, renaming
 
     lang = given.lang if isinstance(given, Options) else given["lang"]
     with _answering(lang) as speak:
         if not isinstance(given, Options):
-            given = Options(**{**given, "rename": renaming(given["rename"])})
+            words = dict(given)
+            rename, rules = renaming(words.pop("rename")), ignoring(words.pop("ignore"))
+            given = Options(**words, rename=rename, rules=rules)
         options = configured(run, given)
         if options.lang is not None:
             if options.lang not in LANGUAGES:

@@ -22,7 +22,7 @@ from kashika.history import History
 from kashika.naming import Split
 from kashika.progress import Clock, Progress
 from kashika.run import Network, Observations, Run
-from kashika.view import View
+from kashika.view import Setting, View
 from kashika.views import boundary as _boundary
 from kashika.views import curves as _curves
 from kashika.views import features as _features
@@ -198,6 +198,8 @@ def analyze(
     loss: Any = None,
     layer: str | None = None,
     views: Sequence[View[Any]] | None = None,
+    rules: Mapping[str, Setting] | None = None,
+    frozen: Sequence[str] = (),
     device: str | None = None,
     batch_size: int | None = None,
     max_samples: int | None = None,
@@ -212,6 +214,8 @@ def analyze(
     loss : name as in `torch.nn.functional`, or a function (outputs, targets); found if None
     layer : the layer whose features are looked at; the outputs if None
     views : the built-in and the installed ones if None
+    rules : {id of a rule: other limits for it, or that it shall not count}
+    frozen : patterns of the parameters that were not to be trained
     device : where a copy of the network is run; where it is if None
     batch_size : samples that go through it at once, halved where memory runs out; chosen if None
     max_samples : so many samples of each split are looked at; all if None
@@ -236,8 +240,8 @@ def analyze(
             device=device, batch_size=batch_size, max_samples=max_samples,
         )  # fmt: skip
         run = replace(run, name=name, history=logs)
-    run = replace(run, provenance=[*versions(), ("seed", "0")])
-    return report.analyze(run, views=views)
+    run = replace(run, frozen=tuple(frozen), provenance=[*versions(), ("seed", "0")])
+    return report.analyze(run, views=views, rules=rules)
 
 
 def _run(

@@ -36,3 +36,6 @@ def class_colour(index: int) -> str:
 def class_marker(index: int) -> str:
     """Return the marker of a class."""
     return _CLASS_MARKERS[(index + index // len(_CLASS_COLOURS)) % len(_CLASS_MARKERS)]
+
+ALARM = "#d03b3b"
+"""The place of a finding: 4:1 on white and on the page's dark ground."""

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from kashika import page
+from kashika import console, page
+from kashika.console import Paint, plain
+from kashika.diagnosis import Diagnosis, diagnoses
 from kashika.errors import KashikaError, LoadError, Missing, one_line
 from kashika.run import Run
-from kashika.texts import Sentence, text
-from kashika.view import Finding, Level, Section, View, measured, unmeasured
+from kashika.texts import Sentence
+from kashika.view import (
+    Finding,
+    Level,
+    Section,
+    Setting,
+    View,
+    id_of,
+    limits_of,
+    measured,
+    picture_of,
+    unmeasured,
+)
 from kashika.views import BUILTIN
 
 
@@ -45,15 +58,25 @@ class Report:
 
     @property
     def worst(self) -> Level:
-        """The highest level among the findings."""
-        return max((finding.level for finding in self.findings), default=Level.OK)
+        """The highest level among the findings that are not muted."""
+        counted = (finding.level for finding in self.findings if finding.muted is None)
+        return max(counted, default=Level.OK)
+
+    @property
+    def diagnoses(self) -> tuple[Diagnosis, ...]:
+        """What most likely lies behind the findings: up to three causes, the likeliest first."""
+        return diagnoses(self.findings)
 
     def to_json(self) -> str:
         """Return the report as one JSON object; numbers that are not finite become null."""
         content = {
             "schema": 1,
             "run": self.name,
-            "findings": [_finding(finding) for finding in self.findings],
+            "diagnoses": [_diagnosis(one) for one in self.diagnoses],
+            "findings": [
+                _finding(finding, picture_of(self.sections, finding.rule))
+                for finding in self.findings
+            ],
             "sections": [{"view": s.view.name, "missing": s.missing} for s in self.sections],
             "notes": [str(note) for note in (*self.unread, *self.notes)],
             "provenance": dict(self.provenance),
@@ -73,20 +96,20 @@ class Report:
 
     def __str__(self) -> str:
         """Every finding above `ok` with its advice, then what is missing, then the notes."""
-        lines = [text("report.of", name=self.name), ""]
-        said = [finding for finding in self.findings if finding.level >= Level.NOTE]
-        for finding in said:
-            lines += [
-                f"{text(f'levels.{finding.level}')}  {finding.rule}",
-                f"    {finding.summary}",
-            ]
-            lines += [f"    → {finding.advice}"] if finding.advice else []
-        counts = {level: sum(f.level is level for f in self.findings) for level in Level}
-        lines += [""] if said else []
-        lines += [text("report.counts", **{str(level): n for level, n in counts.items()})]
-        lines += [f"{s.view.name}: {s.missing}" for s in self.sections if s.missing]
-        lines += [str(note) for note in self.notes]
-        return "\n".join(lines)
+        return self.written()
+
+    def written(self, *, width: int | None = None, paint: Paint = plain) -> str:
+        """Return the report as text, for a terminal of so many columns.
+
+        Parameters
+        ----------
+        width : lines as long as their sentences if None
+        paint : (words, level) -> the same words in the colour of that level
+        """
+        return console.render(
+            self.name, self.findings, self.sections,
+            diagnoses=self.diagnoses, notes=self.notes, width=width, paint=paint,
+        )  # fmt: skip
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -99,24 +122,62 @@ class Report:
     def _page(self) -> str:
         return page.render(
             self.name, self.findings, self.sections,
-            notes=[*self.unread, *self.notes], provenance=self.provenance,
+            diagnoses=self.diagnoses, notes=[*self.unread, *self.notes], provenance=self.provenance,
         )  # fmt: skip
 
 
-def analyze(run: Run, *, views: Sequence[View[Any]] | None = None) -> Report:
+def analyze(
+    run: Run,
+    *,
+    views: Sequence[View[Any]] | None = None,
+    rules: Mapping[str, Setting] | None = None,
+) -> Report:
     """Apply the views to a run; the built-in and the installed ones if none are given.
 
     What a run lacks leaves a section that says so, and so does a view that fails.
 
+    Parameters
+    ----------
+    rules : {id of a rule: other limits for it, or that it shall not count}
+
     Raises
     ------
     KashikaError
-        If the parts of the run do not fit each other.
+        If the parts of the run do not fit each other, or there is no such rule or limit.
     """
     chosen = available() if views is None else views
-    sections = tuple(_section(view, run) for view in chosen)
-    notes = [*run.notes, *run.observed]
+    settings = rules or {}
+    _check(settings, chosen)
+    sections = tuple(_section(view, run, settings) for view in chosen)
+    notes = [*run.notes, *run.observed, *_changed(settings, chosen)]
     return Report(run.name, sections, notes, run.unread, run.provenance)
+
+
+def _check(settings: Mapping[str, Setting], views: Sequence[View[Any]]) -> None:
+    """Raise LoadError where a setting names what there is not."""
+    if not settings:
+        return
+    known = {id_of(view, rule): rule for view in (*available(), *views) for rule in view.rules}
+    for name, setting in settings.items():
+        if name not in known:
+            raise LoadError("errors.no_such_rule", found=name, names=", ".join(known))
+        limits = limits_of(known[name])
+        for limit in setting.limits:
+            if limit not in limits:
+                raise LoadError(
+                    "errors.no_such_limit", rule=name, found=limit, names=", ".join(limits)
+                )
+
+
+def _changed(settings: Mapping[str, Setting], views: Sequence[View[Any]]) -> list[Sentence]:
+    """Say which rules judged by other limits than kashika's own, and why."""
+    asked = {id_of(view, rule) for view in views for rule in view.rules}
+    return [
+        Sentence("notes.limits", rule=name, limits=limits, reason=setting.reason)
+        for name, setting in settings.items()
+        if name in asked
+        and (limits := ", ".join(f"{limit} = {value:g}" for limit, value in setting.limits.items()))
+    ]
 
 
 def available() -> tuple[View[Any], ...]:
@@ -134,9 +195,9 @@ def _installed(point: EntryPoint) -> View[Any]:
     return view
 
 
-def _section(view: View[Any], run: Run) -> Section[Any]:
+def _section(view: View[Any], run: Run, settings: Mapping[str, Setting]) -> Section[Any]:
     try:
-        return measured(view, view.measure(run))
+        return measured(view, view.measure(run), settings=settings)
     except Missing as error:
         return unmeasured(view, error.sentence)
     except KashikaError:
@@ -145,10 +206,22 @@ def _section(view: View[Any], run: Run) -> Section[Any]:
         return unmeasured(view, Sentence("report.failed", error=one_line(error)))
 
 
-def _finding(finding: Finding) -> dict[str, object]:
+def _diagnosis(one: Diagnosis) -> dict[str, object]:
+    return {
+        "cause": one.cause,
+        "title": one.title,
+        "confidence": one.confidence,
+        "findings": [finding.rule for finding in one.findings],
+        "advice": one.advice,
+    }
+
+
+def _finding(finding: Finding, picture: str | None) -> dict[str, object]:
     return {
         "rule": finding.rule,
         "level": str(finding.level),
+        "muted": finding.muted,
+        "picture": picture,
         "evidence": [
             {
                 "quantity": e.quantity,
@@ -160,6 +233,8 @@ def _finding(finding: Finding) -> dict[str, object]:
             for e in finding.evidence
         ],
         "summary": finding.summary,
+        "meaning": finding.meaning,
+        "doubt": finding.doubt,
         "advice": finding.advice,
         "reference": finding.reference,
     }

@@ -175,6 +175,7 @@ class Run:
     checkpoint : the file with its weights, readable without the network's code
     observations : {split: what the network did on it}
     layer : name or pattern of the layers whose features are looked at; the outputs if None
+    frozen : patterns of the parameters that were not to be trained
     notes : every repair and choice that loading made
     unread : what was there and could not be read, as errors say it
     provenance : (what, value) of the inputs: files with their hash, seeds, versions
@@ -186,6 +187,7 @@ class Run:
     checkpoint: Checkpoint | None = None
     observations: Mapping[Split, Observation] = field(default_factory=lambda: MappingProxyType({}))
     layer: str | None = None
+    frozen: tuple[str, ...] = ()
     notes: Sequence[Sentence] = ()
     unread: Sequence[Sentence] = ()
     provenance: Sequence[tuple[str, str]] = ()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from inspect import signature
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kashika.errors import one_line
@@ -62,6 +65,22 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """What the user says of a rule.
+
+    Attributes
+    ----------
+    reason : why
+    limits : {keyword of the rule: the limit that it shall judge by}
+    muted : whether what it finds shall count for nothing
+    """
+
+    reason: str
+    limits: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    muted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What a rule says: words come from the texts, numbers from the evidence.
 
@@ -71,12 +90,24 @@ class Finding:
     level : how bad it is
     evidence : the numbers that it rests on
     reason : why the rule could not be asked at all
+    muted : why it shall count for nothing, where the user says so
     """
 
     rule: str
     level: Level
     evidence: tuple[Evidence, ...] = ()
     reason: Sentence | None = None
+    muted: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it asks for attention: an alarm that is not muted."""
+        return self.level >= Level.WARNING and self.muted is None
+
+    @property
+    def said(self) -> bool:
+        """Whether it is told: a note or an alarm that is not muted."""
+        return self.level >= Level.NOTE and self.muted is None
 
     @property
     def title(self) -> str:
@@ -89,6 +120,16 @@ class Finding:
         if self.reason is not None:
             return str(self.reason)
         return self._text(str(self.level)) or f"{self.rule}: {self.level}"
+
+    @property
+    def meaning(self) -> str:
+        """What that means, for a learner; "" if nothing is wrong."""
+        return self._text("means") if self.level >= Level.NOTE else ""
+
+    @property
+    def doubt(self) -> str:
+        """How sure that is, and what else could explain it; "" if nothing is wrong."""
+        return self._text("doubt") if self.level >= Level.NOTE else ""
 
     @property
     def advice(self) -> str:
@@ -119,11 +160,13 @@ class Picture(Generic[M]):
     name : "loss"
     draw : (subject, axes) calls methods of the axes, computes nothing
     each : measurement -> the subjects, one for each axes; none, where the picture does not apply
+    shows : names of the rules whose findings can be seen in it, "overfitting"
     """
 
     name: str
     draw: Callable[[Any, Axes], None]
     each: Callable[[M], Sequence[Any]] = whole
+    shows: tuple[str, ...] = ()
 
 
 Cell = str | int | float | bool | None
@@ -188,30 +231,66 @@ class Section(Generic[M]):
         return None if self.reason is None else str(self.reason)
 
 
-def measured(view: View[M], measurement: M) -> Section[M]:
-    """Apply the rules of a view to its measurement; one that raises is unknown, and says so."""
-    return Section(view, measurement, tuple(_judge(view, rule, measurement) for rule in view.rules))
+def measured(
+    view: View[M], measurement: M, *, settings: Mapping[str, Setting] | None = None
+) -> Section[M]:
+    """Apply the rules of a view to its measurement; one that raises is unknown, and says so.
+
+    Parameters
+    ----------
+    settings : {id of a rule: what the user says of it}
+    """
+    told = settings or {}
+    findings = (_judge(view, rule, measurement, told.get(id_of(view, rule))) for rule in view.rules)
+    return Section(view, measurement, tuple(findings))
 
 
 def unmeasured(view: View[M], reason: Sentence) -> Section[M]:
     """Leave every rule of a view unknown, since there is no measurement."""
     findings = tuple(
-        Finding(_rule_id(view, rule), Level.UNKNOWN, reason=reason) for rule in view.rules
+        Finding(id_of(view, rule), Level.UNKNOWN, reason=reason) for rule in view.rules
     )
     return Section(view, None, findings, reason)
 
 
-def _judge(view: View[M], rule: Callable[[M], Finding], measurement: M) -> Finding:
+def picture_of(sections: Sequence[Section[Any]], rule: str) -> str | None:
+    """Return the picture in which a finding can be seen, "curves.loss"; None if there is none."""
+    for section in sections:
+        if section.measurement is None:
+            continue
+        for picture in section.view.pictures:
+            seen = [f"{section.view.name}.{name}" for name in picture.shows]
+            with suppress(Exception):  # a picture from outside may raise anything
+                if rule in seen and picture.each(section.measurement):
+                    return f"{section.view.name}.{picture.name}"
+    return None
+
+
+def id_of(view: View[M], rule: Callable[[M], Finding]) -> str:
+    """Return the id of a rule of a view, "curves.overfitting"."""
+    return f"{view.name}.{getattr(rule, '__name__', 'rule')}"
+
+
+def limits_of(rule: Callable[..., Finding]) -> dict[str, float]:
+    """Return the limits that a rule judges by: its keywords with their defaults."""
+    return {
+        one.name: one.default
+        for one in signature(rule).parameters.values()
+        if one.kind is one.KEYWORD_ONLY and isinstance(one.default, int | float)
+    }
+
+
+def _judge(
+    view: View[M], rule: Callable[..., Finding], measurement: M, setting: Setting | None
+) -> Finding:
+    limits = {} if setting is None else setting.limits
     try:
-        finding: object = rule(measurement)  # of a rule from outside it may be anything
+        finding: object = rule(measurement, **limits)  # of a rule from outside it may be anything
         if isinstance(finding, Finding):
-            return finding
+            muted = setting.reason if setting is not None and setting.muted else None
+            return replace(finding, muted=muted)
         error: Exception = TypeError(f"expected a Finding, found {type(finding).__name__}")
     except Exception as raised:  # noqa: BLE001  one broken rule must not silence the others
         error = raised
     reason = Sentence("report.rule_failed", error=one_line(error))
-    return Finding(_rule_id(view, rule), Level.UNKNOWN, reason=reason)
-
-
-def _rule_id(view: View[M], rule: Callable[[M], Finding]) -> str:
-    return f"{view.name}.{getattr(rule, '__name__', 'rule')}"
+    return Finding(id_of(view, rule), Level.UNKNOWN, reason=reason)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from kashika.errors import LoadError
-from kashika.load.options import Options, configured, renaming, within
+from kashika.load.options import Options, configured, ignoring, renaming, within
 from kashika.texts import speaking
+from kashika.view import Setting
 
 
 @pytest.fixture(autouse=True)
@@ -99,9 +100,9 @@ def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
 
 def test_a_key_that_there_is_not_is_told_which_there_are(tmp_path: Path) -> None:
     assert misread(tmp_path, 'modell = "mlp.py:MLP"') == (
-        "expected the keys batch_size, checkpoint, data, device, lang, layer, log, loss, "
-        "max_samples, model, position, rename, target, view, weights, found 'modell'; correct the "
-        "key"
+        "expected the keys batch_size, checkpoint, data, device, frozen, lang, layer, log, "
+        "loss, max_samples, model, position, rename, rules, target, view, weights, found "
+        "'modell'; correct the key"
     )
 
 
@@ -114,13 +115,16 @@ def test_a_key_that_there_is_not_is_told_which_there_are(tmp_path: Path) -> None
         ("view = [1]", "view", "[1]"),
         ("checkpoint = true", "checkpoint", "True"),
         ("[data]\ntrain = 1", "data", "{'train': 1}"),
+        ("frozen = 'trunk.*'", "frozen", "'trunk.*'"),
+        ("rules = ['curves.slow']", "rules", "['curves.slow']"),
         ("rename = 'a=b'", "rename", "'a=b'"),
         ("rename = { a = 1 }", "rename", "{'a': 1}"),
     ],
 )
 def test_a_value_of_another_type_is_told(tmp_path: Path, line: str, name: str, value: str) -> None:
     assert misread(tmp_path, line) == (
-        f"expected text (a list for view) for {name}, found {value}; correct the value"
+        f"expected text (a list for view and frozen, a table for rules) for {name}, found {value}; "
+        "correct the value"
     )
 
 
@@ -166,4 +170,44 @@ def test_a_renaming_of_another_form_is_told(word: str) -> None:
     assert str(caught.value) == (
         "--rename: expected NAME=SPLIT_METRIC such as my_metric=valid_acc, "
         f"found {word!r}; correct it"
+    )
+
+
+def test_what_is_said_of_a_rule_is_its_limits_or_silence_and_why(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        """
+        [rules."curves.overfitting"]
+        rise = 0.3
+        noise = 4
+        reason = "forty samples"
+
+        [rules."weights.large"]
+        mute = true
+        reason = "embeddings"
+        """,
+    )
+    told = Options(rules=ignoring(["curves.slow", "weights.large"]))
+    assert configured(tmp_path, told).rules == {
+        "curves.overfitting": Setting("forty samples", {"rise": 0.3, "noise": 4}),
+        "weights.large": Setting("--ignore", muted=True),
+        "curves.slow": Setting("--ignore", muted=True),
+    }
+
+
+@pytest.mark.parametrize(
+    ("table", "found"),
+    [
+        ("rise = 0.3", "{'rise': 0.3}"),
+        ('reason = ""', "{'reason': ''}"),
+        ('rise = "high"\nreason = "why"', "{'rise': 'high', 'reason': 'why'}"),
+        ('mute = 1\nreason = "why"', "{'mute': 1, 'reason': 'why'}"),
+    ],
+)
+def test_a_rule_without_a_reason_or_with_other_values_is_told(
+    tmp_path: Path, table: str, found: str
+) -> None:
+    assert misread(tmp_path, f'[rules."curves.slow"]\n{table}').endswith(
+        "rule curves.slow: expected a reason in words, and mute = true or limits as numbers, "
+        f"found {found}; correct the table"
     )

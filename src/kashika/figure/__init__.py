@@ -10,7 +10,7 @@ import base64
 import io
 import re
 import warnings
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from math import ceil
@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kashika import table
 from kashika.errors import LoadError, one_line
-from kashika.figure import fonts
+from kashika.figure import fonts, marks
 from kashika.palette import INK
 from kashika.texts import Sentence, has, language, speaking, text
-from kashika.view import Level, Picture, Section, Table, View, measured
+from kashika.view import Finding, Level, Picture, Section, Table, View, measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,12 +81,19 @@ def plot(draw: Callable[[S, Axes], None], subject: S, ax: Axes | None) -> Axes:
     return ax
 
 
-def draw(picture: Picture[M], measurement: M, *, panels: int | None = None) -> Figure | None:
+def draw(
+    picture: Picture[M],
+    measurement: M,
+    *,
+    panels: int | None = None,
+    findings: Sequence[Finding] = (),
+) -> Figure | None:
     """Draw a picture into a figure of its own, one axes for each subject.
 
     Parameters
     ----------
     panels : draw at most so many of the subjects
+    findings : of the view; the places that they name are marked where the picture shows them
 
     Returns
     -------
@@ -109,11 +116,13 @@ def draw(picture: Picture[M], measurement: M, *, panels: int | None = None) -> F
             one.set_axis_on()
             picture.draw(subject, one)
             _plain_powers(one)
+            for finding in marks.seen_in(picture, findings):
+                marks.mark(finding, one)
         _lay_out(figure, rows)
     return figure
 
 
-def save(view: View[M], measurement: M, path: Path, *, picture: str | None = None) -> list[Path]:
+def save(section: Section[M], path: Path, *, picture: str | None = None) -> list[Path]:
     """Save one picture of a view, or all of them, as SVG, PNG or PDF by the ending of `path`.
 
     Returns
@@ -123,9 +132,12 @@ def save(view: View[M], measurement: M, path: Path, *, picture: str | None = Non
     Raises
     ------
     LoadError
-        If the ending or the picture is not known, or the picture does not apply.
+        If there is nothing to draw, the ending or the picture is not known, or it does not apply.
     """
     ending = path.suffix.lower().lstrip(".")
+    view = section.view
+    if section.measurement is None:
+        raise LoadError("errors.section_missing", view=view.name, reason=section.missing)
     if ending not in FORMATS:
         raise LoadError("errors.figure_format", path=path, found=ending, formats=", ".join(FORMATS))
     names = [one.name for one in view.pictures]
@@ -135,7 +147,9 @@ def save(view: View[M], measurement: M, path: Path, *, picture: str | None = Non
         )  # fmt: skip
     chosen = [one for one in view.pictures if picture in (None, one.name)]
     with drawable():
-        drawn = [(one.name, _drawn(view, one, measurement)) for one in chosen]
+        drawn = [
+            (one.name, _drawn(view, one, section.measurement, section.findings)) for one in chosen
+        ]
         figures = [(name, figure) for name, figure in drawn if figure is not None]
         if not figures:
             raise LoadError("errors.picture_not_applicable", name=f"{view.name}.{picture}")
@@ -147,9 +161,11 @@ def save(view: View[M], measurement: M, path: Path, *, picture: str | None = Non
     return files
 
 
-def _drawn(view: View[M], picture: Picture[M], measurement: M) -> Figure | None:
+def _drawn(
+    view: View[M], picture: Picture[M], measurement: M, findings: Sequence[Finding]
+) -> Figure | None:
     try:
-        return draw(picture, measurement)
+        return draw(picture, measurement, findings=findings)
     except Exception as error:  # a picture from outside may raise anything
         name = f"{view.name}.{picture.name}"
         raise LoadError("errors.drawing", name=name, error=one_line(error)) from error
@@ -157,15 +173,17 @@ def _drawn(view: View[M], picture: Picture[M], measurement: M) -> Figure | None:
 
 def html(view: View[M], measurement: M) -> str:
     """Show a measurement in a notebook: every picture and the first table, without a script."""
+    section = measured(view, measurement)
     with drawable() as note:
         parts = [f"<p>{escape(str(note))}</p>"] if note else []
         parts += [
             f'<img alt="{escape(caption(view, picture, measurement))}" style="max-width:100%" '
             f'src="data:image/png;base64,{base64.b64encode(_bytes(figure, "png")).decode()}">'
             for picture in view.pictures
-            if (figure := draw(picture, measurement, panels=PANELS)) is not None
+            if (figure := draw(picture, measurement, panels=PANELS, findings=section.findings))
+            is not None
         ]
-        parts += [_finding(section) for section in [measured(view, measurement)]]
+        parts += [_finding(section)]
         shown = table.first(view, measurement)
         parts += [_rows(shown, measurement)] if shown else []
     return f"<div>{''.join(parts)}</div>"

@@ -11,6 +11,7 @@ from typing import Any
 
 from kashika.errors import LoadError
 from kashika.load.code.named import beside
+from kashika.view import Setting
 
 CONFIG = "kashika.toml"
 
@@ -37,6 +38,8 @@ class Options:
     max_samples : so many samples of a split are looked at
     lang : language of the texts, "en" or "ja"
     view : names of views, or "FILE.py:NAME"; all of them if empty
+    frozen : patterns of the parameters that were not to be trained
+    rules : {id of a rule: what the user says of it}
     """
 
     log: tuple[str, ...] = ()
@@ -55,9 +58,11 @@ class Options:
     max_samples: int | None = None
     lang: str | None = None
     view: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
+    rules: Mapping[str, Setting] = field(default_factory=lambda: MappingProxyType({}))
 
 
-_SEVERAL = ("log", "view")
+_SEVERAL = ("log", "view", "frozen")
 _NUMBERS = ("position", "batch_size", "max_samples")
 
 
@@ -83,18 +88,18 @@ def configured(directory: Path, options: Options) -> Options:
             raise LoadError(
                 "errors.config_key", path=path, found=key, keys=", ".join(sorted(known))
             )
-        right = (
-            _is_number(key, value)
-            if key in _NUMBERS
-            else all(isinstance(word, str) for word in _words(key, value))
-        )
-        if not right:
+        if not _is_right(key, value):
             raise LoadError("errors.config_value", path=path, name=key, found=_shown(value))
     said = {key: _absolute(key, value, directory) for key, value in content.items()}
+    if "rules" in content:
+        rules = {rule: _setting(rule, one, path) for rule, one in content["rules"].items()}
+        said["rules"] = rules | dict(options.rules)
     given = {
-        key: value for key in Options.__dataclass_fields__ if _given(value := getattr(options, key))
+        key: value
+        for key in Options.__dataclass_fields__
+        if key != "rules" and _given(value := getattr(options, key))
     }
-    return Options(**(said | given))
+    return Options(**({"rules": options.rules} | said | given))
 
 
 def within(directory: Path, options: Options) -> Options:
@@ -135,6 +140,29 @@ def _given(value: Any) -> bool:
     return (isinstance(value, int) and value is not False) or bool(value)
 
 
+def ignoring(words: Sequence[str]) -> dict[str, Setting]:
+    """Mute the rules that the command line names."""
+    return {word: Setting("--ignore", muted=True) for word in words}
+
+
+def _setting(rule: str, table: Any, path: Path) -> Setting:
+    """Read what `kashika.toml` says of a rule: why, and `mute = true` or numbers as limits."""
+    content = dict(table) if isinstance(table, dict) else {}
+    reason, muted = content.pop("reason", ""), content.pop("mute", False)
+    numbers = all(isinstance(one, int | float) for one in content.values())
+    if not isinstance(reason, str) or not reason or not isinstance(muted, bool) or not numbers:
+        raise LoadError("errors.config_rule", path=path, rule=rule, found=_shown(table))
+    return Setting(reason, content, muted=muted)
+
+
+def _is_right(key: str, value: Any) -> bool:
+    if key in _NUMBERS:
+        return _is_number(key, value)
+    if key == "rules":
+        return isinstance(value, dict)
+    return all(isinstance(word, str) for word in _words(key, value))
+
+
 def _is_number(key: str, value: Any) -> bool:
     whole = isinstance(value, int) and not isinstance(value, bool)
     return whole and (key == "position" or value > 0)
@@ -154,6 +182,8 @@ def _absolute(key: str, value: Any, directory: Path) -> Any:
     match key:
         case "log":
             return tuple(str(directory / one) for one in value)
+        case "frozen":
+            return tuple(value)
         case "view":
             return tuple(beside(one, directory) for one in value)
         case "checkpoint":

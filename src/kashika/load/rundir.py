@@ -49,7 +49,7 @@ def load(
     found = _found(path, options)
     if not found.logs and not found.checkpoints and options.model is None:
         raise LoadError("errors.nothing_to_read", path=path)
-    run = Run(path.resolve().name, layer=options.layer, notes=found.notes)
+    run = Run(path.resolve().name, layer=options.layer, frozen=options.frozen, notes=found.notes)
     run = _with_logs(run, found, options)
     if not found.checkpoints and options.model is not None:
         raise LoadError("errors.model_without_checkpoint", path=path)

@@ -14,9 +14,10 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from kashika import figure, table
+from kashika.diagnosis import Diagnosis
 from kashika.errors import one_line
 from kashika.texts import Sentence, has, language, text
-from kashika.view import Cell, Finding, Level, Picture, Section, Table, View
+from kashika.view import Cell, Finding, Level, Picture, Section, Table, View, picture_of
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -28,7 +29,14 @@ _OPEN = 12
 _WIDE = 5.5
 """From so many inches on, a figure takes the whole width of the page."""
 
-_FIXED = ("findings", "provenance", "notes", "rules", *(f"icon-{level}" for level in Level))
+_FIXED = (
+    "diagnoses",
+    "findings",
+    "provenance",
+    "notes",
+    "rules",
+    *(f"icon-{level}" for level in Level),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +77,13 @@ class _Listed:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A finding with its place in the page, and with the section that it belongs to."""
+    """A finding with its place in the page, and with the section and picture that show it."""
 
     anchor: str
     finding: Finding
     view: str
     section: str
+    picture: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,7 @@ def render(
     findings: Sequence[Finding],
     sections: Sequence[Section[Any]],
     *,
+    diagnoses: Sequence[Diagnosis] = (),
     notes: Sequence[Sentence],
     provenance: Sequence[tuple[str, str]],
 ) -> str:
@@ -107,6 +117,7 @@ def render(
     ----------
     name : of the run
     findings : of all sections, in the order in which they are shown
+    diagnoses : what most likely lies behind them
     notes : what loading repaired or chose
     provenance : (what, value)
     """
@@ -116,7 +127,8 @@ def render(
     anchor = _anchors()
     anchors = [anchor(section.view.name) for section in sections]
     place = {s.view.name: at for s, at in zip(reversed(sections), reversed(anchors), strict=True)}
-    judged = tuple(_judged(finding, place, anchor) for finding in findings)
+    judged = tuple(_judged(finding, sections, place, anchor) for finding in findings)
+    anchor_of = {one.finding.rule: one.anchor for one in judged}
     parts = [
         _part(section, at, judged, anchor) for section, at in zip(sections, anchors, strict=True)
     ]
@@ -129,9 +141,14 @@ def render(
         name=name,
         language=language(),
         style=Markup(here.joinpath("style.css").read_text("utf-8")),
-        said=[one for one in judged if one.finding.level >= Level.NOTE],
+        diagnoses=diagnoses,
+        anchor_of=anchor_of,
+        said=[one for one in judged if one.finding.said],
+        muted=[one.finding for one in judged if one.finding.muted is not None],
         judged=judged,
-        counts={level: sum(f.level is level for f in findings) for level in Level},
+        counts={
+            level: sum(f.level is level for f in findings if f.muted is None) for level in Level
+        },
         parts=parts,
         notes=[str(note) for note in notes],
         provenance=provenance,
@@ -145,9 +162,20 @@ def render(
     return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _judged(finding: Finding, place: dict[str, str], anchor: Callable[[str], str]) -> _Judged:
+def _judged(
+    finding: Finding,
+    sections: Sequence[Section[Any]],
+    place: dict[str, str],
+    anchor: Callable[[str], str],
+) -> _Judged:
     view = finding.rule.partition(".")[0]
-    return _Judged(anchor(f"finding-{finding.rule}"), finding, _title(view), place.get(view, ""))
+    return _Judged(
+        anchor(f"finding-{finding.rule}"),
+        finding,
+        _title(view),
+        place.get(view, ""),
+        picture_of(sections, finding.rule) if finding.said else None,
+    )
 
 
 def _part(
@@ -161,21 +189,19 @@ def _part(
         title=_title(view.name),
         question=text(question) if has(question) else "",
         missing=section.missing,
-        worst=max((finding.level for finding in section.findings), default=Level.OK),
-        findings=tuple(
-            one for one in judged if one.section == at and one.finding.level >= Level.NOTE
-        ),
-        pictures=() if missing else tuple(_pictures(view, measurement, anchor)),
+        worst=max((f.level for f in section.findings if f.muted is None), default=Level.OK),
+        findings=tuple(one for one in judged if one.section == at and one.finding.said),
+        pictures=() if missing else tuple(_pictures(section, anchor)),
         tables=() if missing else tuple(_tables(view, measurement)),
     )
 
 
-def _pictures(view: View[Any], measurement: Any, anchor: Callable[[str], str]) -> list[_Shown]:
-    shown = []
+def _pictures(section: Section[Any], anchor: Callable[[str], str]) -> list[_Shown]:
+    view, shown = section.view, []
     for picture in view.pictures:
         at = anchor(f"{view.name}-{picture.name}")
         try:
-            one = _shown(view, picture, measurement, at)
+            one = _shown(section, picture, at)
         except Exception as error:  # noqa: BLE001 - a broken picture must not take the page along
             one = _Shown(at, f"{view.name}.{picture.name}", "", failed=one_line(error))
         if one is not None:
@@ -183,10 +209,11 @@ def _pictures(view: View[Any], measurement: Any, anchor: Callable[[str], str]) -
     return shown
 
 
-def _shown(view: View[Any], picture: Picture[Any], measurement: Any, at: str) -> _Shown | None:
+def _shown(section: Section[Any], picture: Picture[Any], at: str) -> _Shown | None:
     from markupsafe import Markup, escape
 
-    drawn = figure.draw(picture, measurement, panels=figure.PANELS)
+    view, measurement = section.view, section.measurement
+    drawn = figure.draw(picture, measurement, panels=figure.PANELS, findings=section.findings)
     if drawn is None:
         return None
     caption = figure.caption(view, picture, measurement)

@@ -54,6 +54,11 @@ def text(key: str, /, **values: object) -> str:
     return _sentences(language())[key].format_map(values)
 
 
+def blank(key: str) -> str:
+    """Return the sentence `key` with "…" in the place of every value."""
+    return _sentences(language())[key].format_map(_Blanks())
+
+
 def has(key: str) -> bool:
     """Tell whether the sentence `key` exists; a view from outside brings rules without texts."""
     return key in _sentences(language())
@@ -82,6 +87,21 @@ class Sentence:
 
     def __hash__(self) -> int:
         return hash(self.key)
+
+
+class _Blank:
+    """A value that is not known, whatever is asked of it."""
+
+    def __getattr__(self, name: str) -> "_Blank":
+        return self
+
+    def __format__(self, spec: str) -> str:
+        return "…"
+
+
+class _Blanks(dict[str, _Blank]):
+    def __missing__(self, name: str) -> _Blank:
+        return _Blank()
 
 
 @cache
