@@ -34,7 +34,7 @@ check: lint
 lint: $(DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy --strict src tests benchmarks
+	$(BIN)/mypy --strict src tests benchmarks clinic docs
 
 format: $(DEV)
 	$(BIN)/ruff check --fix
@@ -42,14 +42,7 @@ format: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[bench]"
-	$(BIN)/python benchmarks/report_cost.py
-	$(BIN)/python benchmarks/reading_cost.py
-	$(BIN)/python benchmarks/weights_cost.py
-	$(BIN)/python benchmarks/observe_cost.py
-	$(BIN)/python benchmarks/sample_gradients_cost.py
-	MPLBACKEND=Agg $(BIN)/python benchmarks/boundary_cost.py
-	$(BIN)/python benchmarks/features_cost.py
-	$(BIN)/python benchmarks/report_memory.py
+	$(BIN)/python -m benchmarks
 
 # Editable, so that nothing has to be installed again when the sources change.
 $(RUN): $(BIN)/pip pyproject.toml constraints.txt

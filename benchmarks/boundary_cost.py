@@ -11,12 +11,9 @@ point of the grid in batches, and all that kashika makes of an answer; the peers
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from itertools import pairwise
 
 import numpy as np
@@ -26,6 +23,7 @@ from matplotlib.figure import Figure
 from mlxtend.plotting import (  # type: ignore[import-not-found, import-untyped, unused-ignore]
     plot_decision_regions,
 )
+from row import Row, as_json
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_moons
 from sklearn.inspection import DecisionBoundaryDisplay
@@ -157,29 +155,32 @@ def measured(network: TorchNetwork, X: Array, y: Array, *, size: int, rounds: in
 def table(found: Mapping[str, Measured], *, size: int) -> str:
     """Return the times, and the limits with what came out."""
     lines = [f"{size} x {size} points", ""]
-    limits = []
     for what, one in found.items():
         lines += [f"{what:27}  seconds     asked"]
         lines += [f"  {name:25}  {t:7.3f}  {one.asked[name]:8}" for name, t in one.seconds.items()]
-        share = one.asked[KASHIKA] / size**2
+    return "\n".join([*lines, "", "limits", *map(str, rows(found, size=size))])
+
+
+def rows(found: Mapping[str, Measured], *, size: int) -> list[Row]:
+    """Return the limits, with what came out."""
+    made = []
+    for what, one in found.items():
+        job = f"boundary of {what} at {size:,} x {size:,}"
         ratios = {way: one.seconds[way] / one.seconds[KASHIKA] for way in one.seconds}
-        if what == WIDE:
-            limits += [
-                (f"{share:.1%} of the dense evaluations, at most {ASKED:.0%}", share <= ASKED),
-                (f"same class at {one.same:.3%}, at least {SAME:.1%}", one.same >= SAME),
-                *(
-                    (f"{ratios[way]:.1f} times faster than {way}, at least {FASTER:g}",
-                     ratios[way] >= FASTER)
-                    for way in (SKLEARN, MLXTEND)
-                ),
-            ]  # fmt: skip
-        else:
-            limits.append(
-                (f"{what}: {ratios[DENSE]:.2f} times faster than dense, at least 1",
-                 ratios[DENSE] >= 1)
-            )  # fmt: skip
-    lines += ["", "limits", *(f"{said}: {'kept' if ok else 'NOT KEPT'}" for said, ok in limits)]
-    return "\n".join(lines)
+        if what != WIDE:
+            dense = Row(job, "every point asked", "at least", 1, ratios[DENSE], "times faster")
+            made.append(dense)
+            continue
+        share, same = 100 * one.asked[KASHIKA] / size**2, 100 * one.same
+        made += [
+            Row(job, "every point asked: evaluations", "at most", 100 * ASKED, share, "%"),
+            Row(job, "every point asked: equal classes", "at least", 100 * SAME, same, "%"),
+            *(
+                Row(job, way, "at least", FASTER, ratios[way], "times faster")
+                for way in (SKLEARN, MLXTEND)
+            ),
+        ]
+    return made
 
 
 def main() -> None:
@@ -199,16 +200,7 @@ def main() -> None:
         for what, network in networks.items()
     }
     if given.json:
-        machine = {
-            "machine": platform.processor() or platform.machine(),
-            "threads": torch.get_num_threads(),
-            **{name: version(name) for name in ("torch", "scikit-learn", "mlxtend")},
-        }
-        content = {
-            what: {"seconds": dict(one.seconds), "asked": dict(one.asked), "same": one.same}
-            for what, one in found.items()
-        }
-        print(json.dumps({"size": given.size, **machine, "found": content}, indent=2))
+        print(as_json(rows(found, size=given.size)))
     else:
         print(table(found, size=given.size))
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import resource
 import sys
 import time
@@ -22,6 +21,7 @@ from collections.abc import Callable
 
 import numpy as np
 from openTSNE import TSNE
+from row import Row, as_json
 
 from kashika.distribution import Distribution, FloatArray, IntArray
 from kashika.observation import Layer, Observation
@@ -122,11 +122,8 @@ def main() -> None:
     depth, _ = timed(lambda: measure({"test": deep}, split="test"))
     ratio = min(ours) / min(alone)
     if asked.as_json:
-        result = {
-            VIEW: min(ours), ALONE: min(alone), "ratio": ratio, "most": MOST,
-            "peak_mb": memory, "same": len(pictures) == 1, "depth": depth, "layers": asked.layers,
-        }  # fmt: skip
-        print(json.dumps(result))
+        job = f"features view of {asked.samples:,} x {asked.units}, with t-SNE"
+        print(as_json([Row(job, ALONE, "at most", MOST, ratio)]))
         return
     print(f"{asked.samples:,} samples of {asked.units} features, best of {asked.rounds}   seconds")
     print(f"{VIEW:46}  {min(ours):7.1f}\n{ALONE:46}  {min(alone):7.1f}")

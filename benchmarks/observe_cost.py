@@ -11,7 +11,6 @@ time of each counts, since whatever disturbs a process makes it slower.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -19,8 +18,10 @@ from functools import partial
 import numpy as np
 import torch
 import torch.nn.functional as F
+from row import Row, as_json
 from torch import Tensor, nn
 
+from kashika.look import Look
 from kashika.run import Arrays
 from kashika.torch_network import TorchNetwork
 
@@ -92,7 +93,7 @@ def times(rounds: int, samples: int) -> dict[str, tuple[float, float]]:
         x = np.random.default_rng(0).normal(size=(samples, *shape)).astype(np.float32)
         data = Arrays(x, np.random.default_rng(1).integers(0, 10, samples))
         tensors = torch.tensor(x), torch.tensor(data.targets)
-        network = TorchNetwork(module, batch_size=BATCH)
+        network = TorchNetwork(module, Look(batch_size=BATCH))
         ways: list[Callable[[], object]] = [
             partial(plain, module, *tensors),
             partial(network.observe, data, split="train"),
@@ -112,7 +113,13 @@ def main() -> None:
     given = parser.parse_args()
     found = times(given.rounds, given.samples)
     if given.json:
-        print(json.dumps({name: seen / alone for name, (alone, seen) in found.items()}))
+        job = f"observe with all gradients, {given.samples:,} samples"
+        against = "forward and backward of the same batches"
+        rows = (
+            Row(f"{job}: {name}", against, "at most", LIMIT, seen / alone)
+            for name, (alone, seen) in found.items()
+        )
+        print(as_json(rows))
         return
     print(f"{'network':12} {'plain s':>9} {'observe s':>10} {'ratio':>6}  limit {LIMIT}")
     for name, (alone, seen) in found.items():

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from row import Row, as_json
 from safetensors import safe_open
 from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
     EventAccumulator,
@@ -138,29 +139,29 @@ def table(best: Mapping[str, float]) -> str:
     width = max(map(len, best))
     lines = [f"{'best of each':{width}}  seconds"]
     lines += [f"{name:{width}}  {t:7.3f}" for name, t in best.items()]
-    lines += ["", "limits"]
+    return "\n".join([*lines, "", "limits", *map(str, rows(best))])
+
+
+def rows(best: Mapping[str, float]) -> list[Row]:
+    """Return the limits, with what came out."""
+    made = []
     for what, other, least in FASTER:
-        ratio = best[other] / best[what]
-        said = f"{what}: {ratio:.1f} times faster than {other}, at least {least:g}"
-        kept = ratio >= least
-        if what in INSTEAD:
+        row = Row(what, other, "at least", least, best[other] / best[what], "times faster")
+        if not row.kept and what in INSTEAD:
             instead, most = INSTEAD[what]
-            share = best[what] / best[instead]
-            said += f", or {share:.2f} times as long as {instead}, at most {most:g}"
-            kept |= share <= most
-        lines.append(f"{said}: {'kept' if kept else 'NOT KEPT'}")
-    for what, other, most in SAME:
-        ratio = best[what] / best[other]
-        said = f"{what}: {ratio:.2f} times as long as {other}, at most {most:g}"
-        lines.append(f"{said}: {'kept' if ratio <= most else 'NOT KEPT'}")
-    return "\n".join(lines)
+            row = Row(what, instead, "at most", most, best[what] / best[instead])
+        made.append(row)
+    same = (Row(what, other, "at most", m, best[what] / best[other]) for what, other, m in SAME)
+    return [*made, *same]
 
 
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description="What reading large files costs.")
     parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--json", action="store_true", help="print the rows of the common table")
+    given = parser.parse_args()
+    rounds = given.rounds
     with tempfile.TemporaryDirectory() as name:
         measured = (
             (texts(Path(name)), VALUES),
@@ -172,7 +173,8 @@ def main() -> None:
             for ways, count in measured:
                 for what, way in ways.items():
                     times.setdefault(what, []).append(seconds(way, count=count))
-    print(table({what: min(taken) for what, taken in times.items()}))
+    best = {what: min(taken) for what, taken in times.items()}
+    print(as_json(rows(best)) if given.json else table(best))
 
 
 if __name__ == "__main__":

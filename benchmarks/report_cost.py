@@ -19,6 +19,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from row import Row, as_json
+
 NOTHING = "python -c pass"
 IMPORTS = "import torch, matplotlib, sklearn.manifold"
 REPORT = "kashika report"
@@ -70,22 +72,18 @@ def table(best: Mapping[str, float]) -> str:
         f"{name:{width}}  {t:7.3f}  {t / best[IMPORTS]:9.2f}  {t / best[BY_HAND]:9.2f}"
         for name, t in best.items()
     ]
-    lines += ["", "limits"]
-    lines += [
-        f"{what} / {other}: {best[what] / best[other]:.2f}, at most {most:g}: "
-        f"{kept(best[what] / best[other], most)}"
-        for what, other, most in LIMITS
-    ]
-    lines += [
-        f"{what}: {best[what]:.3f} s, at most {most:g} s: {kept(best[what], most)}"
-        for what, most in SECONDS
-    ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "limits", *map(str, rows(best))])
 
 
-def kept(value: float, most: float) -> str:
-    """Say whether a limit is kept."""
-    return "kept" if value <= most else "NOT KEPT"
+def rows(best: Mapping[str, float]) -> list[Row]:
+    """Return the limits, with what came out."""
+    return [
+        *(
+            Row(what, other, "at most", most, best[what] / best[other])
+            for what, other, most in LIMITS
+        ),
+        *(Row(what, "", "at most", most, best[what], "seconds") for what, most in SECONDS),
+    ]
 
 
 def main() -> None:
@@ -93,6 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What `kashika report` costs.")
     parser.add_argument("run", nargs="?", type=Path, help="what `kashika demo` leaves")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help="print the rows of the common table")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         output = Path(name)
@@ -104,7 +103,8 @@ def main() -> None:
         for _ in range(arguments.rounds):
             for what, command in measured.items():
                 times[what].append(seconds(command))
-        print(table({what: min(taken) for what, taken in times.items()}))
+        best = {what: min(taken) for what, taken in times.items()}
+        print(as_json(rows(best)) if arguments.json else table(best))
 
 
 if __name__ == "__main__":

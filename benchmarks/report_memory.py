@@ -19,12 +19,15 @@ import time
 from pathlib import Path
 
 import torch
+from row import Row, as_json
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 import kashika as ks
 
 LIMIT_GB = 1.5
+GROWTH = 1.25
+"""At most so many times as much for ten times the samples: each leaves a few numbers."""
 NUMBERS = 3_072
 
 
@@ -70,7 +73,13 @@ def main() -> None:
         command = [sys.executable, __file__, "--alone", "--samples", str(samples)]
         found[samples] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     if given.json:
-        print(json.dumps(found))
+        few, many = found.values()
+        job = f"memory of a report on {given.samples:,} x {NUMBERS:,} float32"
+        rows = [
+            Row(job, "", "at most", LIMIT_GB, many["gb"], "GB"),
+            Row(job, "a tenth of the samples", "at most", GROWTH, many["gb"] / few["gb"]),
+        ]
+        print(as_json(rows))
         return
     print(f"{'samples':>9} {'data GB':>8} {'peak GB':>8} {'seconds':>8}  limit {LIMIT_GB} GB")
     for samples, one in found.items():

@@ -11,13 +11,13 @@ rule for batch norm, so the convolutional network is measured with it and withou
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from row import Row, as_json
 from torch import Tensor, nn
 
 from kashika.torch_sample_gradients import Layouts, recorded
@@ -182,23 +182,21 @@ def table(best: Mapping[str, Mapping[str, float]]) -> str:
             for c in columns
         )
         lines.append(f"{name:{width}}  " + "".join(f"{cell:>22}" for cell in cells))
-    lines += ["", "limits"]
+    return "\n".join([*lines, "", "limits", *map(str, rows(best))])
+
+
+def rows(best: Mapping[str, Mapping[str, float]]) -> list[Row]:
+    """Return the limits, with what came out."""
+    found = []
     for name, times in best.items():
-        ratio = times[OURS] / times[PLAIN]
-        lines.append(_limit(f"{name}: {ratio:.2f} times plain, at most 1.5", kept=ratio <= 1.5))
+        job, ours = f"gradient norms of single samples: {name}", times[OURS]
+        found.append(Row(job, "forward and backward", "at most", 1.5, ours / times[PLAIN]))
         if name.startswith("MLP"):
-            faster = times[VMAP] / times[OURS]
-            said = f"{name}: {faster:.1f} times faster than vmap, at least 20"
-            lines.append(_limit(said, kept=faster >= 20))
+            faster = times[VMAP] / ours
+            found.append(Row(job, "torch.func.vmap(grad)", "at least", 20, faster, "times faster"))
         if BACKPACK in times:
-            share = times[OURS] / times[BACKPACK]
-            said = f"{name}: {share:.2f} times as long as BackPACK, at most 1"
-            lines.append(_limit(said, kept=share <= 1))
-    return "\n".join(lines)
-
-
-def _limit(said: str, *, kept: bool) -> str:
-    return f"{said}: {'kept' if kept else 'NOT KEPT'}"
+            found.append(Row(job, BACKPACK, "at most", 1, ours / times[BACKPACK]))
+    return found
 
 
 def main() -> None:
@@ -211,7 +209,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     best = {job.name: measured(job, rounds=asked.rounds) for job in jobs(asked.batch)}
-    print(json.dumps(best, indent=2) if asked.json else table(best))
+    print(as_json(rows(best)) if asked.json else table(best))
 
 
 if __name__ == "__main__":

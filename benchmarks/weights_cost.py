@@ -23,6 +23,7 @@ from math import prod
 from pathlib import Path
 
 import numpy as np
+from row import Row, as_json
 
 TYPES = {"bfloat16": ("BF16", 2), "float32": ("F32", 4)}
 """Type of the values: what safetensors calls it, and its bytes."""
@@ -217,17 +218,33 @@ def table(rows: list[dict[str, object]]) -> str:
         assert isinstance(most, dict)
         lines += [f"{row['values']}, {row['gigabytes']:.2f} GB: seconds, of all processors"]
         lines += [f"  {way:8}  {t:7.3f} {busy[way]:7.3f}" for way, t in best.items()]
-        limits = [
-            ("times as long as cat", row["times_cat"], "at most", TIMES_CAT),
-            ("times faster than the script", row["times_faster"], "at least", TIMES_FASTER),
-            ("MB beyond the file", most[OURS], "at most", MEGABYTES),
+    return "\n".join([*lines, "", "limits", *map(str, limited(rows))])
+
+
+def limited(rows: list[dict[str, object]]) -> list[Row]:
+    """Return the limits, with what came out."""
+    made = []
+    for row in rows:
+        times_cat, faster, most = row["times_cat"], row["times_faster"], row["megabytes"]
+        assert isinstance(times_cat, float)
+        assert isinstance(faster, float)
+        assert isinstance(most, dict)
+        job = f"weights of a safetensors file of {row['gigabytes']:.2g} GB, {row['values']}"
+        made += [
+            Row(job, "cat of the file, warm", "at most", TIMES_CAT, times_cat),
+            Row(
+                job,
+                "the usual script",
+                "at least",
+                TIMES_FASTER,
+                faster,
+                "times faster",
+            ),
         ]
-        for what, found, side, limit in limits:
-            if found is None:
-                continue
-            kept = found <= limit if side == "at most" else found >= limit
-            lines += [f"  {found:.1f} {what}, {side} {limit:g}: {'kept' if kept else 'NOT KEPT'}"]
-    return "\n".join(lines)
+        if most[OURS] is not None:
+            beyond = f"{job}: memory beyond it"
+            made.append(Row(beyond, "", "at most", MEGABYTES, most[OURS], "MB"))
+    return made
 
 
 def main() -> None:
@@ -245,7 +262,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(dir=options.directory) as name:
         rows = measured(Path(name), gigabytes=options.gigabytes, rounds=options.rounds)
-    print(json.dumps(rows, indent=1) if options.json else table(rows))
+    print(as_json(limited(rows)) if options.json else table(rows))
 
 
 if __name__ == "__main__":

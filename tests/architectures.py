@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from kashika.distribution import Array
 from kashika.run import Inputs
@@ -127,6 +128,35 @@ class Two(nn.Module):
         return self.head(hidden), hidden
 
 
+class Experts(nn.Module):
+    """An encoder, two experts of which each sample goes through one, and a critic besides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.gate = nn.Linear(4, 6), nn.Linear(4, 2)
+        self.experts = nn.ModuleList([nn.Linear(6, 6) for _ in range(2)])
+        self.head, self.critic = nn.Linear(6, 3), nn.Linear(6, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = F.relu(self.encoder(x))
+        chosen, mixed = self.gate(x).argmax(dim=1), hidden.clone()
+        for i, expert in enumerate(self.experts):
+            mixed[chosen == i] = F.relu(expert(hidden[chosen == i]))
+        return self.head(mixed), self.critic(hidden)
+
+
+class Saving(nn.Module):
+    """A part in the middle that is computed anew on the way back, in the older of two ways."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.middle, self.head = nn.Linear(4, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        made = checkpoint(self.middle, F.relu(self.first(x)), use_reentrant=True)
+        return self.head(F.relu(made))  # type: ignore[no-any-return]
+
+
 def frozen() -> nn.Module:
     """Return a network whose first layer learns nothing."""
     module = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3))
@@ -184,6 +214,8 @@ CASES: Mapping[str, Case] = {
     ),
     "shared": Case(Shared, _X, _Y),
     "two inputs": Case(Two, (_X, _drawn(12, 2)), _Y),
+    "experts": Case(Experts, _X, _Y),
+    "checkpointed": Case(Saving, _X, _Y),
     "frozen": Case(frozen, _X, _Y),
     "labels": Case(lambda: nn.Sequential(nn.Linear(4, 6), nn.SiLU(), nn.Linear(6, 5)), _X,
                    (_drawn(12, 5) > 0).astype(float)),

@@ -45,7 +45,12 @@ def load(first=0):
     x, y = np.meshgrid(places, np.linspace(-1, 1, 5))
     X = np.column_stack([x.ravel(), y.ravel()])
     classes = (X[:, 0] > 0).astype(int)
-    return {"train": (X, classes + first), "valid": (X[::2], classes[::2]), "test": (X, classes)}
+    other = X * 1.01  # no sample of one split stands in another
+    return {
+        "train": (X, classes + first),
+        "valid": (X[::2] * 0.99, classes[::2]),
+        "test": (other, classes),
+    }
 
 
 def wide():
@@ -109,7 +114,7 @@ def write(
     directory: Path,
     *,
     train: FloatArray = LOSS,
-    valid: FloatArray = LOSS,
+    valid: FloatArray = LOSS * 1.01,
     state: Mapping[str, Any] = STATE,
 ) -> Path:
     """Write what a training would have left, with numbers that are the same on every machine."""
@@ -117,8 +122,9 @@ def write(
     output.mkdir(parents=True)
     for name, values in {"train_loss": train, "valid_loss": valid}.items():
         np.savetxt(output / f"{name}.txt", values)
-    for split in ("train", "valid"):
-        np.savetxt(output / f"{split}_acc.txt", np.minimum(1, 0.5 + 0.05 * np.arange(len(LOSS))))
+    for split, first in (("train", 0.5), ("valid", 0.48)):
+        right = np.minimum(1, first + 0.05 * np.arange(len(LOSS)))
+        np.savetxt(output / f"{split}_acc.txt", right)
     tensors = {name: torch.tensor(values, dtype=torch.float32) for name, values in state.items()}
     torch.save(tensors, output / "model.pth")
     (directory / "code.py").write_text(CODE, encoding="utf-8")
@@ -247,6 +253,41 @@ def test_json_knows_no_number_that_is_not_finite(tmp_path: Path) -> None:
 
     levels = {f["rule"]: f["level"] for f in json.loads(text, parse_constant=refuse)["findings"]}
     assert levels["weights.nonfinite"] == "problem"
+
+
+STOPPED = """
+
+class Stopped(nn.Sequential):
+    def forward(self, x):
+        if (x > 2.9).any() and (x[:, 1] > 0.4).any():  # of the last twenty samples
+            raise KeyboardInterrupt
+        return super().forward(x)
+
+
+def stopped():
+    return Stopped(*net())
+"""
+
+
+@pytest.mark.parametrize("command", ["check", "report"])
+def test_a_report_that_was_interrupted_says_so_first_and_ends_with_status_2(
+    run: Path, command: str
+) -> None:
+    code = run / "code.py"
+    code.write_text(code.read_text(encoding="utf-8") + STOPPED, encoding="utf-8")
+    result = kashika(command, run, "--model", f"{code}:stopped", "--batch-size", "10")
+    said = (
+        "train: interrupted; what is shown comes from 30 of 50 samples, and splits that were not "
+        "begun are missing"
+    )
+    assert (result.exit_code, result.stderr) == (2, f"kashika: {said}\n")
+    head = " ".join(result.stdout.partition("\n\n")[0].split())
+    assert head == f"kashika: run This report is incomplete: {said}"
+    if command == "report":
+        page = (run / "report.html").read_text(encoding="utf-8")
+        before, _, after = page.partition('<p class="verdict">')
+        assert f"This report is incomplete: {said}" in before
+        assert "This report is incomplete" not in after
 
 
 @pytest.mark.parametrize(
@@ -390,6 +431,22 @@ def test_all_pictures_of_a_view_are_saved_with_theirs(run: Path) -> None:
     assert all(Path(name).is_file() for name in names)
 
 
+@pytest.mark.parametrize(
+    ("words", "pictures"),
+    [
+        ("", ["map"]),
+        ("--through 0,7,31", ["plane"]),
+        ("--features 1,0 --projection pca", ["features", "projection"]),
+        ("--at 3", ["features"]),
+    ],
+)
+def test_the_boundary_is_shown_where_it_is_asked_for(
+    run: Path, words: str, pictures: list[str]
+) -> None:
+    printed = answered("figure", run, "boundary", "-o", "f.png", *words.split())
+    assert printed.splitlines() == [f"f-{name}.png" for name in (*pictures, "margins")]
+
+
 # --- views ---------------------------------------------------------------------------------------
 
 
@@ -478,9 +535,9 @@ BAD = [
     ),
     Bad(
         "check {run}",
-        "{run}/kashika.toml: expected the keys batch_size, checkpoint, data, device, lang, layer, "
-        "log, loss, max_samples, model, position, rename, target, view, weights, found 'epochs'; "
-        "correct the key",
+        "{run}/kashika.toml: expected the keys at, batch_size, checkpoint, data, device, "
+        "features, frozen, lang, layer, log, loss, max_samples, model, position, projection, "
+        "rename, rules, target, through, view, weights, found 'epochs'; correct the key",
         file="kashika.toml",
         content="epochs = 3",
     ),

@@ -6,7 +6,7 @@ import pytest
 
 from kashika import LoadError, speaking
 from kashika.console import columns
-from kashika.explanation import explain
+from kashika.explanation import explained
 from kashika.texts import LANGUAGES
 from kashika.view import id_of, limits_of
 from kashika.views import BUILTIN
@@ -18,7 +18,7 @@ RULES = {id_of(view, rule): rule for view in BUILTIN for rule in view.rules}
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_is_explained_with_all_its_limits_in_eighty_columns(rule: str, lang: str) -> None:
     with speaking(lang):
-        said = explain(rule, BUILTIN, width=80)
+        said = explained(rule, BUILTIN).written(width=80)
     assert said.startswith(f"{rule}: ")
     for name, value in limits_of(RULES[rule]).items():
         assert f"{name} = {value:g}" in " ".join(said.split())
@@ -27,12 +27,12 @@ def test_a_rule_is_explained_with_all_its_limits_in_eighty_columns(rule: str, la
 
 def test_a_value_that_a_sentence_would_have_is_left_open() -> None:
     with speaking("en"):
-        assert "{" not in "".join(explain(rule, BUILTIN) for rule in RULES)
+        assert "{" not in "".join(explained(rule, BUILTIN).written() for rule in RULES)
 
 
 def test_a_rule_that_there_is_not_is_refused() -> None:
     with pytest.raises(LoadError) as caught:
-        explain("curves.overfiting", BUILTIN)
+        explained("curves.overfiting", BUILTIN)
     message = str(caught.value)
     assert message.startswith("rule curves.overfiting: expected one of curves.nonfinite, ")
     assert message.endswith("; correct the name")

@@ -35,6 +35,7 @@ BELOW = {
     "run": "observation history",
     "reservoir": "distribution",
     "progress": "texts",
+    "look": "progress",
     "proportion": "",
     "palette": "",
     "neighbours": "distribution",
@@ -50,7 +51,7 @@ BELOW = {
     "page": "views diagnosis",
     "report": "page console",  # above the page, since a report saves itself
     "torch_sample_gradients": "",
-    "torch_network": "run progress reservoir torch_sample_gradients",
+    "torch_network": "run look reservoir torch_sample_gradients",
     "load": "torch_network view",
     "contents": "views load",
     "notebook": "report load",
@@ -280,7 +281,11 @@ KNOWN = {
         ("page", "import kashika", "imports kashika: it is not below page"),
         ("page", "from . import text", "imports .: nobody may, or list it in FOREIGN"),
         ("palette", "from kashika import texts", "imports kashika.texts: it is not below palette"),
-        ("load.checkpoints", "import kashika.report", "imports kashika.report: it is not below load"),
+        (
+            "load.checkpoints",
+            "import kashika.report",
+            "imports kashika.report: it is not below load",
+        ),
         (
             "views.curves",
             "from kashika.views import weights",

@@ -22,6 +22,7 @@ import kashika as ks
 from kashika import demo
 from kashika.distribution import Array, FloatArray
 from kashika.load.samples import samples_of
+from kashika.look import Look
 from kashika.observation import Layer, Observation
 from kashika.torch_network import TorchNetwork
 from kashika.views.features.rules import dead_units
@@ -48,7 +49,7 @@ def observed(
 ) -> Observation:
     """Look once at a network on one split."""
     if isinstance(network, nn.Module):
-        network = TorchNetwork(network, loss=loss)
+        network = TorchNetwork(network, Look(loss=loss))
     return network.observe(samples_of((x, y), split="test"), split="test")
 
 
@@ -399,6 +400,14 @@ class Named:
     logits: Tensor
 
 
+@dataclass
+class Scored:
+    """What somebody's own forward returns."""
+
+    scores: Tensor
+    hidden: Tensor
+
+
 class Returning(nn.Module):
     """Returns its logits in one of many wrappings."""
 
@@ -421,8 +430,9 @@ class Returning(nn.Module):
         lambda hidden, logits: {"hidden": hidden, "logits": logits},
         lambda hidden, logits: OrderedDict(scores=logits, hidden=hidden),
         Named,
+        lambda hidden, logits: Scored(logits, hidden),
     ],
-    ids=["tuple", "list", "ids first", "dict", "first of a dict", "dataclass"],
+    ids=["tuple", "list", "ids first", "dict", "first of a dict", "dataclass", "own dataclass"],
 )
 def test_the_outputs_are_the_logits_or_the_first_tensor_of_floats(
     wrap: Callable[[Tensor, Tensor], object],
@@ -530,7 +540,7 @@ def test_bfloat16_parameters_are_read_without_loss() -> None:
 
 def test_batches_of_any_size_give_the_same() -> None:
     module = seeded(lambda: nn.Sequential(Functional(), nn.LogSoftmax(dim=1))).double()
-    seen = [observed(TorchNetwork(module, batch_size=size)) for size in (1, 7, 29, 30, 1000)]
+    seen = [observed(TorchNetwork(module, Look(batch_size=size))) for size in (1, 7, 29, 30, 1000)]
     for one, other in pairwise(seen):
         assert one.task == other.task
         np.testing.assert_allclose(one.outputs, other.outputs, rtol=1e-6, atol=1e-7)
@@ -547,7 +557,7 @@ def test_batches_of_any_size_give_the_same() -> None:
 
 @pytest.mark.parametrize("size", [7, 1000])
 def test_a_data_set_and_a_shuffled_loader_give_the_same_as_arrays(size: int) -> None:
-    network = TorchNetwork(seeded(Functional), batch_size=size)
+    network = TorchNetwork(seeded(Functional), Look(batch_size=size))
     pairs = TensorDataset(torch.tensor(X), torch.tensor(Y))
     plain = observed(network)
     for source in (pairs, DataLoader(pairs, batch_size=4, shuffle=True, drop_last=True)):
@@ -560,9 +570,9 @@ def test_a_data_set_and_a_shuffled_loader_give_the_same_as_arrays(size: int) -> 
 def test_of_many_samples_a_seeded_choice_is_kept_and_every_one_is_counted() -> None:
     many = np.random.default_rng(0).normal(size=(6_000, 3)).astype(np.float32)
     classes = np.arange(6_000) % 2
-    network = TorchNetwork(seeded(Functional), seed=3)
+    network = TorchNetwork(seeded(Functional), Look(seed=3))
     seen, again = observed(network, many, classes), observed(network, many, classes)
-    other = observed(TorchNetwork(seeded(Functional), seed=4), many, classes)
+    other = observed(TorchNetwork(seeded(Functional), Look(seed=4)), many, classes)
     assert len(seen.predicted) == len(seen.loss) == 6_000
     assert len(seen.rows) == len(np.unique(seen.rows)) == len(seen.outputs) == 5_000
     np.testing.assert_array_equal(seen.rows, again.rows)
@@ -665,7 +675,7 @@ def test_without_anything_to_train_there_are_no_gradients_and_all_the_rest() -> 
 @pytest.mark.parametrize("size", [7, 1000])
 def test_a_loss_by_its_mean_or_by_sample_gives_the_same_gradient(loss: Any, size: int) -> None:
     module = seeded(Functional).double()
-    seen = observed(TorchNetwork(module, loss=loss, batch_size=size))
+    seen = observed(TorchNetwork(module, Look(loss=loss, batch_size=size)))
     x, y = torch.tensor(X).double(), torch.tensor(Y)
     assert_same(gradients_of(seen), by_hand(module, x, y, F.cross_entropy), within=1e-12)
     each = F.cross_entropy(module(x), y, reduction="none").detach().numpy()
@@ -679,7 +689,7 @@ def test_a_loss_by_its_mean_or_by_sample_gives_the_same_gradient(loss: Any, size
 def test_a_weighted_loss_is_the_users_and_not_the_mean_over_samples(size: int) -> None:
     module = seeded(Functional).double()
     weighted = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 9.0]).double())
-    seen = observed(TorchNetwork(module, loss=weighted, batch_size=size))
+    seen = observed(TorchNetwork(module, Look(loss=weighted, batch_size=size)))
     if size < len(X):  # a weighted mean of batches is no weighted mean of all
         return
     x, y = torch.tensor(X).double(), torch.tensor(Y)
@@ -690,7 +700,7 @@ def test_a_weighted_loss_is_the_users_and_not_the_mean_over_samples(size: int) -
 def test_binary_labels_in_a_column_go_to_the_users_loss_as_they_are() -> None:
     module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
     for labels in (Y[:, None], Y[:, None].astype(np.float32), Y):
-        seen = observed(TorchNetwork(module, loss=nn.BCEWithLogitsLoss()), X, labels)
+        seen = observed(TorchNetwork(module, Look(loss=nn.BCEWithLogitsLoss())), X, labels)
         assert (seen.task.outputs, seen.task.loss) == ("logit", "BCEWithLogitsLoss")
         assert seen.mean_loss == pytest.approx(seen.loss.mean(), rel=1e-6)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,11 @@ import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 from toy import Toy, two_clouds
 
 import kashika as ks
+from kashika import notebook
 from kashika.views import BUILTIN
 
 X = two_clouds().inputs.astype(np.float32)
@@ -152,6 +155,127 @@ def test_the_split_that_is_named_is_the_one_in_the_labels() -> None:
     assert list(ks.boundary(model(), X, Y, split="test").maps[0].points) == ["test"]
     assert ks.features(model(), X, Y, split="train").split == "train"
     assert ks.gradients(model(), X, Y, split="train").split == "train"
+
+
+class Sized(nn.Sequential):
+    """Remembers how many samples came at once."""
+
+    def __init__(self) -> None:
+        super().__init__(*model().children())
+        self.sizes: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.sizes.append(len(x))
+        return nn.Sequential.forward(self, x)  # type: ignore[no-any-return, no-untyped-call]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_look_is_as_large_as_it_may_be(look: str) -> None:
+    one = Sized()
+    whole = LOOKS[look](model(), X[:10], Y[:10], split="test")
+    part = LOOKS[look](one, X, Y, max_samples=10, batch_size=3, split="test")
+    pd.testing.assert_frame_equal(part.to_frame(), whole.to_frame(), rtol=1e-4)
+    assert one.sizes.count(3) >= 3
+    assert len(X) not in one.sizes
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_look_is_on_the_device_that_is_named(look: str) -> None:
+    with pytest.raises(ks.LoadError, match="nowhere"):
+        LOOKS[look](model(), X, Y, device="nowhere")
+
+
+def test_what_was_made_of_a_loader_stands_in_the_notes() -> None:
+    pairs = TensorDataset(torch.tensor(X), torch.tensor(Y))
+    loader = DataLoader(pairs, sampler=WeightedRandomSampler([1.0] * 40, 7))
+    report = ks.analyze(model(), test=loader, views=[BUILTIN[1]])
+    assert "the WeightedRandomSampler of the DataLoader draws 7 samples" in str(report)
+
+
+def test_a_network_of_several_inputs_is_looked_at() -> None:
+    class Sum(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = model()
+
+        def forward(self, a: Tensor, b: Tensor) -> Tensor:
+            return self.net(torch.cat([a, b], dim=1))  # type: ignore[no-any-return]
+
+    parts = X[:, :1], X[:, 1:]
+    expected = ks.predictions(model(), X, Y).scores["test"].loss
+    for given in (
+        (parts, Y),
+        ({"a": parts[0], "b": parts[1]}, Y),
+        ({"a": parts[0], "b": parts[1], "labels": Y},),
+        ([(*parts, Y)],),
+    ):
+        found = ks.predictions(Sum(), *given)
+        assert found.scores["test"].loss == pytest.approx(expected)
+
+
+def test_probabilities_as_targets_are_the_likeliest_class() -> None:
+    soft = np.where(np.arange(2) == Y[:, None], 0.9, 0.1)
+    found = ks.predictions(model(), X, soft, loss=nn.CrossEntropyLoss())
+    np.testing.assert_array_equal(found.true, Y)
+    report = ks.analyze(model(), test=(X, soft), loss="cross_entropy", views=[BUILTIN[1]])
+    said = "40 targets that are probabilities of 2 classes became the number of the likeliest class"
+    assert said in str(report)
+
+
+def test_shares_are_no_classes_where_no_loss_says_so() -> None:
+    shares = np.where(np.arange(2) == Y[:, None], 0.9, 0.1)
+    for loss in (None, "mse_loss"):
+        report = ks.analyze(model(), test=(X, shares), loss=loss, views=[BUILTIN[1]])
+        assert "values of a regression" in str(report)
+
+
+def test_labels_of_several_inputs_are_understood_as_those_of_one() -> None:
+    class Difference(nn.Module):
+        def forward(self, a: Tensor, b: Tensor) -> Tensor:
+            return torch.cat([a, b], dim=1)
+
+    signs = np.where(X[:, 1] > X[:, 0], 1, -1)
+    found = ks.predictions(Difference(), (X[:, :1], X[:, 1:]), signs)
+    np.testing.assert_array_equal(found.true, signs > 0)
+    assert found.scores["test"].correct == 40
+
+
+# --- how far it has come --------------------------------------------------------------------------
+
+
+def test_a_cell_says_once_that_data_without_an_end_take_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[str] = []
+
+    class Handle:
+        def update(self, content: str) -> None:
+            shown.append(content)
+
+    def display(content: str, **_: object) -> Handle:
+        shown.append(content)
+        return Handle()
+
+    shell = SimpleNamespace(kernel=object())
+    panel: Any = ModuleType("IPython.display")
+    panel.HTML, panel.display = str, display
+    monkeypatch.setitem(
+        sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell, display=panel)
+    )
+    monkeypatch.setitem(sys.modules, "IPython.display", panel)
+    time = [0.0]
+    monkeypatch.setattr("kashika.progress.time.monotonic", lambda: time[0])
+    show = notebook._bar()
+    assert show is not None
+    for minute in range(13):
+        time[0] = 60.0 * minute
+        show("train", 64 * minute + 64, None)
+    assert [line for line in shown if "Still reading after 10 minutes" in line] == [
+        (
+            "Still reading after 10 minutes, 704 samples so far, and the data do not say how many "
+            "there are. Ctrl-C ends it with what has been seen; --max-samples sets a limit."
+        )
+    ]
 
 
 # --- what cannot be looked at ---------------------------------------------------------------------

@@ -19,12 +19,14 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 import kashika as ks
 from kashika.distribution import Array
 from kashika.errors import MismatchError
+from kashika.look import Look
 from kashika.observation import Layer, Observation
 from kashika.run import Arrays, Inputs, Observations, Samples
 from kashika.texts import speaking
 from kashika.torch_network import TorchNetwork
 from kashika.torch_network.batch import answer, part, placed
 from kashika.torch_network.samples import TorchSamples
+from kashika.torch_sample_gradients import parts
 
 
 @pytest.fixture(autouse=True)
@@ -49,8 +51,17 @@ class Batches:
 
 
 def observed(case: Case, *, module: nn.Module | None = None, **settings: Any) -> Observation:
-    network = TorchNetwork(case.module() if module is None else module, **settings)
+    network = TorchNetwork(case.module() if module is None else module, Look(**settings))
     return network.observe(Batches(case.inputs, case.targets), split="train")
+
+
+def stacked(one: Inputs, other: Inputs) -> Inputs:
+    """Put the samples of two batches below each other."""
+    if isinstance(one, Mapping):
+        return {name: np.concatenate([one[name], other[name]]) for name in one}
+    if isinstance(one, tuple):
+        return tuple(map(np.concatenate, zip(one, other, strict=True)))
+    return np.concatenate([one, other])
 
 
 def layer(seen: Observation, name: str) -> Layer:
@@ -76,11 +87,16 @@ def losses(module: nn.Module, inputs: Inputs, targets: Array) -> Tensor:
     return each.reshape(len(each), -1).mean(dim=1)
 
 
-def gradients(loss: Tensor, module: nn.Module) -> dict[str, Tensor]:
-    """Return the gradient for every trainable parameter."""
-    named = {name: one for name, one in module.named_parameters() if one.requires_grad}
-    found = torch.autograd.grad(loss, list(named.values()), retain_graph=True)
-    return dict(zip(named, found, strict=True))
+def gradients(loss: Tensor, module: nn.Module) -> dict[str, Tensor | None]:
+    """Return the gradient for every trainable parameter, None where the loss does not use it."""
+    torch.autograd.backward(loss, retain_graph=True)
+    found = {name: one.grad for name, one in module.named_parameters() if one.requires_grad}
+    module.zero_grad()
+    return found
+
+
+def square(gradient: Tensor | None) -> float:
+    return 0.0 if gradient is None else float(gradient.square().sum())
 
 
 # --- networks of every kind -----------------------------------------------------------------------
@@ -99,9 +115,12 @@ def test_loss_and_gradients_are_those_of_a_forward_and_a_backward_by_hand(
     expected = gradients(loss, module)
     assert seen.gradients.keys() == expected.keys()
     for parameter, values in seen.gradients.items():
-        assert values is not None
-        wanted = np.sort(expected[parameter].numpy().ravel())
-        np.testing.assert_allclose(np.sort(values.values), wanted, rtol=1e-7, atol=1e-12)  # type: ignore[arg-type]
+        wanted = expected[parameter]
+        assert (values is None) == (wanted is None)
+        if values is not None and wanted is not None:
+            np.testing.assert_allclose(
+                np.sort(values.values), np.sort(wanted.numpy().ravel()), rtol=1e-7, atol=1e-12  # type: ignore[arg-type]
+            )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -113,12 +132,11 @@ def test_the_gradient_of_every_sample_is_that_of_a_loop_over_the_samples(name: s
     seen = observed(case, batch_size=5).sample_gradients
     assert seen is not None
     assert seen.left_out == ()
-    total = [sum(float(g.square().sum()) for g in one.values()) ** 0.5 for one in loop]
+    total = [sum(map(square, one.values())) ** 0.5 for one in loop]
     np.testing.assert_allclose(seen.norms, total, rtol=1e-6)
     for where, norms in seen.by_layer.items():
         squares = [
-            sum(float(g.square().sum()) for n, g in one.items() if n.rpartition(".")[0] == where)
-            for one in loop
+            sum(square(g) for n, g in one.items() if n.rpartition(".")[0] == where) for one in loop
         ]
         np.testing.assert_allclose(norms.rms**2, np.mean(squares), rtol=1e-6)
 
@@ -217,6 +235,38 @@ def test_padding_is_left_out_of_the_mean_over_a_sequence() -> None:
     np.testing.assert_allclose(found.features, words[:, :4].mean(axis=1), rtol=1e-12)
 
 
+@pytest.mark.parametrize("steps", [11, 12])
+def test_steps_in_time_are_not_taken_for_samples_where_there_are_as_many(steps: int) -> None:
+    class TimeFirst(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.head = nn.GRU(3, 5), nn.Linear(5, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.body(x.transpose(0, 1))[0][-1])  # type: ignore[no-any-return]
+
+    x = np.random.default_rng(0).normal(size=(12, steps, 3))
+    seen = observed(Case(TimeFirst, x, np.arange(12) % 2))
+    assert [one.name for one in seen.layers] == ["head"]
+    assert "were not looked at: body" in notes(seen)[0]
+    assert seen.sample_gradients is not None
+    assert seen.sample_gradients.left_out == ()
+
+
+def test_outputs_in_the_order_of_time_are_refused_where_there_are_as_many_steps() -> None:
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(x.transpose(0, 1))  # type: ignore[no-any-return]
+
+    case = Case(Turned, np.ones((12, 12, 3)), np.ones((12, 12), dtype=int))
+    with pytest.raises(MismatchError, match=r"\(12, 2, 2\)"):
+        observed(case)
+
+
 def test_targets_that_are_not_the_inputs_are_not_shifted() -> None:
     case = CASES["language"]
     ahead = np.roll(case.targets, -1, axis=1)
@@ -266,19 +316,16 @@ def notes(seen: Observation) -> list[str]:
 
 
 def test_a_batch_that_fails_is_named_and_the_rest_is_kept() -> None:
-    network = TorchNetwork(Failing(ValueError("no")), batch_size=10)
+    network = TorchNetwork(Failing(ValueError("no")), Look(batch_size=10))
     seen = network.observe(counted(), split="valid")
     assert (seen.samples, len(seen.targets)) == (40, 40)
     assert notes(seen) == [
-        (
-            "valid: the network raised an error at batch 4 (ValueError: no); "
-            "1 batches (10 samples) were left out"
-        )
+        ("valid: an error at batch 4 (ValueError: no); 1 batches (10 samples) were left out")
     ]
 
 
 def test_an_error_at_the_first_batch_is_told_with_the_shape() -> None:
-    network = TorchNetwork(Failing(ValueError("no"), number=0.0), batch_size=10)
+    network = TorchNetwork(Failing(ValueError("no"), number=0.0), Look(batch_size=10))
     with pytest.raises(MismatchError, match=r"found shape \(10, 1\), and it raised ValueError: no"):
         network.observe(counted(), split="valid")
 
@@ -300,18 +347,18 @@ class Hungry(nn.Module):
 def test_a_batch_that_does_not_fit_in_memory_is_halved_until_it_does() -> None:
     torch.manual_seed(0)
     module = Hungry(7)
-    seen = TorchNetwork(module, batch_size=32).observe(counted(), split="train")
-    plain = TorchNetwork(module, batch_size=5).observe(counted(), split="train")
+    seen = TorchNetwork(module, Look(batch_size=32)).observe(counted(), split="train")
+    plain = TorchNetwork(module, Look(batch_size=5)).observe(counted(), split="train")
     (said,) = notes(seen)
     assert said == "train: memory ran out, and 4 samples went through the network at a time"
     assert seen.mean_loss == pytest.approx(plain.mean_loss, rel=1e-6)
     np.testing.assert_allclose(seen.outputs, plain.outputs, rtol=1e-6)
     every = np.arange(50, dtype=np.float32)[:, None]
-    assert TorchNetwork(module, batch_size=32).predict(every).shape == (50, 2)
+    assert TorchNetwork(module, Look(batch_size=32)).predict(every).shape == (50, 2)
 
 
 def test_an_interruption_leaves_what_has_been_seen() -> None:
-    network = TorchNetwork(Failing(KeyboardInterrupt()), batch_size=10)
+    network = TorchNetwork(Failing(KeyboardInterrupt()), Look(batch_size=10))
     seen = Observations(network, {"train": counted(), "test": counted(20)})
     assert seen["train"].samples == 30
     assert [*seen] == ["train"]
@@ -324,22 +371,22 @@ def test_an_interruption_leaves_what_has_been_seen() -> None:
 
 
 def test_an_interruption_before_anything_was_seen_is_passed_on() -> None:
-    network = TorchNetwork(Failing(KeyboardInterrupt(), number=0.0), batch_size=10)
+    network = TorchNetwork(Failing(KeyboardInterrupt(), number=0.0), Look(batch_size=10))
     with pytest.raises(KeyboardInterrupt):
         network.observe(counted(), split="train")
 
 
 def test_data_that_raise_in_the_middle_leave_what_came_before() -> None:
-    class Damaged(Dataset[Any]):
+    class Damaged(IterableDataset[Any]):
         def __len__(self) -> int:
             return 50
 
-        def __getitem__(self, index: int) -> tuple[Tensor, int]:
-            if index == 25:
-                raise OSError("damaged")
-            return torch.tensor([float(index)]), index % 2
+        def __iter__(self) -> Iterator[tuple[Tensor, int]]:
+            for index in range(25):
+                yield torch.tensor([float(index)]), index % 2
+            raise OSError("damaged")
 
-    network = TorchNetwork(nn.Linear(1, 2), batch_size=10)
+    network = TorchNetwork(nn.Linear(1, 2), Look(batch_size=10))
     seen = network.observe(TorchSamples.of(Damaged(), split="train"), split="train")
     assert seen.samples == 20
     assert notes(seen) == [
@@ -361,12 +408,23 @@ class Endless(IterableDataset[Any]):
 
 
 def test_data_without_an_end_are_read_as_far_as_is_asked() -> None:
-    network = TorchNetwork(nn.Linear(1, 2), max_samples=150)
+    network = TorchNetwork(nn.Linear(1, 2), Look(max_samples=150))
     seen = network.observe(TorchSamples.of(Endless(), split="train"), split="train")
     assert seen.samples == 150
     np.testing.assert_array_equal(np.sort(seen.inputs[:, 0]), np.arange(150))
     assert notes(seen) == [
         "train: only the first 150 samples were looked at, as --max-samples says"
+    ]
+
+
+def test_an_interruption_of_data_without_a_known_end_says_how_far_it_came() -> None:
+    network = TorchNetwork(Failing(KeyboardInterrupt()), Look(batch_size=10))
+    seen = network.observe(TorchSamples.of(Endless(), split="train"), split="train")
+    assert notes(seen) == [
+        (
+            f"train: interrupted; what is shown comes from {seen.samples} samples, and splits that "
+            "were not begun are missing"
+        )
     ]
 
 
@@ -416,7 +474,7 @@ def test_a_batch_with_another_number_of_outputs_is_left_out() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return x.repeat(1, 3) if (x > 40).any() else x.repeat(1, 2)
 
-    seen = TorchNetwork(Widening(), batch_size=10).observe(counted(), split="train")
+    seen = TorchNetwork(Widening(), Look(batch_size=10)).observe(counted(), split="train")
     assert seen.samples == 40
     assert "batch 5 (ValueError: expected 2 outputs for each answer, found 3)" in notes(seen)[0]
 
@@ -446,7 +504,9 @@ def test_layers_share_a_budget_and_the_wanted_one_keeps_more(
     monkeypatch.setattr("kashika.torch_network.gathering._FEATURES", 1_000)
     x = np.random.default_rng(0).normal(size=(400, 4)).astype(np.float32)
     module = nn.Sequential(nn.Linear(4, 9), nn.ReLU(), nn.Linear(9, 2))
-    seen = TorchNetwork(module, layers=("1",)).observe(Arrays(x, np.arange(400) % 2), split="train")
+    seen = TorchNetwork(module, Look(layers=("1",))).observe(
+        Arrays(x, np.arange(400) % 2), split="train"
+    )
     assert len(layer(seen, "1").features) == 400
     few = layer(seen, "0")
     assert len(few.features) == 1_000 // 11  # units of the two other layers
@@ -460,10 +520,10 @@ def test_of_many_values_some_are_looked_at_and_none_that_is_not_finite_is_missed
     monkeypatch.setattr("kashika.torch_network.capture._VALUES", 100)
     x = np.random.default_rng(0).normal(size=(400, 4)).astype(np.float32)
     module, labels = nn.Sequential(nn.Linear(4, 9), nn.ReLU(), nn.Linear(9, 2)), np.arange(400) % 2
-    seen = TorchNetwork(module, batch_size=400).observe(Arrays(x, labels), split="train")
+    seen = TorchNetwork(module, Look(batch_size=400)).observe(Arrays(x, labels), split="train")
     assert layer(seen, "0").values.size == 100 // 9 * 9
     x[17] = np.nan
-    broken = TorchNetwork(module, batch_size=400).observe(Arrays(x, labels), split="train")
+    broken = TorchNetwork(module, Look(batch_size=400)).observe(Arrays(x, labels), split="train")
     assert layer(broken, "0").values.nan == 9
 
 
@@ -473,9 +533,23 @@ def test_without_gradients_there_is_no_backward_pass() -> None:
     assert seen.sample_gradients is None
 
 
+@pytest.mark.parametrize("name", ["mlp", "language", "two inputs"])
+def test_samples_with_the_same_inputs_have_one_fingerprint(name: str) -> None:
+    case = CASES[name]
+    again = part(case.inputs, 3, 5)
+    twice = stacked(case.inputs, again)
+    targets = np.concatenate([case.targets, case.targets[3:5]])
+    seen = observed(Case(case.build, twice, targets), batch_size=5)
+    found = seen.fingerprints
+    assert found.shape == (seen.samples,)
+    np.testing.assert_array_equal(found[12:], found[3:5])
+    assert len(set(found.tolist())) == 12
+
+
 def test_progress_is_told_after_every_batch() -> None:
     told: list[tuple[str, int, int | None]] = []
-    network = TorchNetwork(nn.Linear(1, 2), batch_size=20, progress=lambda *said: told.append(said))
+    look = Look(batch_size=20, progress=lambda *said: told.append(said))
+    network = TorchNetwork(nn.Linear(1, 2), look)
     network.observe(counted(), split="valid")
     assert told == [("valid", 20, 50), ("valid", 40, 50), ("valid", 50, 50)]
 
@@ -562,3 +636,281 @@ def test_the_reduction_of_the_users_loss_does_not_matter(reduction: str) -> None
     assert seen.sample_gradients is not None
     assert plain.sample_gradients is not None
     np.testing.assert_allclose(seen.sample_gradients.norms, plain.sample_gradients.norms)
+
+
+# --- what does not cost the pass ------------------------------------------------------------------
+
+
+def test_where_the_norms_of_samples_fail_the_mean_gradient_is_that_of_a_plain_backward(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError(0)
+
+    monkeypatch.setattr("kashika.torch_sample_gradients.groups_of", fail)
+    case = CASES["mlp"]
+    seen, module = observed(case, batch_size=5), case.module().eval()
+    assert seen.sample_gradients is None
+    for name, g in gradients(losses(module, case.inputs, case.targets).mean(), module).items():
+        found = seen.gradients[name]
+        assert found is not None
+        assert g is not None
+        np.testing.assert_allclose(
+            np.sort(found.values), np.sort(g.numpy().ravel()), rtol=1e-9, atol=1e-12  # type: ignore[arg-type]
+        )  # fmt: skip
+    assert notes(seen) == [
+        (
+            "train: the gradients of single samples could not be had, since kashika raised "
+            "KeyError: 0; what is shown are the gradients of the mean loss"
+        )
+    ]
+
+
+def test_norms_of_some_samples_only_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = iter(range(10))
+    first = parts.groups_of
+
+    def fail_later(found: Any) -> Any:
+        if next(calls):
+            raise KeyError(0)
+        return first(found)
+
+    monkeypatch.setattr("kashika.torch_sample_gradients.groups_of", fail_later)
+    seen = observed(CASES["mlp"], batch_size=5)
+    assert (seen.samples, seen.sample_gradients) == (12, None)
+
+
+def test_a_network_that_cannot_be_differentiated_is_asked_all_the_same() -> None:
+    class Writing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.line = nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu_(self.line(x)).mul_(2)
+
+    seen = observed(Case(Writing, CASES["mlp"].inputs, CASES["mlp"].targets))
+    assert (seen.samples, seen.gradients, seen.sample_gradients) == (12, {}, None)
+    (said,) = notes(seen)
+    assert said.startswith("train: there are no gradients, since the way back through the network")
+    assert "modified by an inplace operation" in said
+
+
+def late(targets: Tensor, *, size: int = 10) -> tuple[TorchSamples, Look]:
+    x = torch.arange(float(len(targets)))[:, None] / len(targets)
+    samples = TorchSamples.of(TensorDataset(x, targets), split="train")
+    return samples, Look(batch_size=size)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "row", "outputs", "found"),
+    [(7, 37, 2, "7"), (-1, 49, 2, "-1"), (float("nan"), 37, 1, "nan"), (torch.inf, 12, 1, "inf")],
+)
+def test_a_late_target_that_is_none_costs_its_sample_only(
+    wrong: float, row: int, outputs: int, found: str
+) -> None:
+    good = torch.arange(50) % 2 if outputs == 2 else torch.linspace(-2, 2, 50)
+    bad = good.clone()
+    bad[row] = wrong
+    module = nn.Linear(1, outputs)
+    samples, look = late(bad)
+    seen = TorchNetwork(module, look).observe(samples, split="train")
+    assert notes(seen) == [
+        (
+            "train: 1 samples were left out, since their targets do not fit the task; "
+            f"the first is row {row}, counted from 0, with {found}"
+        )
+    ]
+    kept = np.delete(np.arange(50), row)
+    samples, look = late(good)
+    every = TorchNetwork(module, look).observe(samples, split="train")
+    np.testing.assert_allclose(seen.loss, every.loss[kept], rtol=1e-6)
+    np.testing.assert_array_equal(seen.fingerprints, every.fingerprints[kept])
+
+
+def test_classes_that_are_counted_from_1_are_an_error_however_late_the_last_comes() -> None:
+    samples, look = late(torch.arange(50) // 26 + 1)
+    with pytest.raises(MismatchError, match="expected classes from 0 to 1"):
+        TorchNetwork(nn.Linear(1, 2), look).observe(samples, split="train")
+
+
+def test_outputs_that_are_not_finite_are_counted() -> None:
+    class Broken(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.line = nn.Linear(1, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            outputs: Tensor = self.line(x)
+            outputs = outputs.masked_fill(x == 3, torch.nan).masked_fill(x == 17, torch.inf)
+            return outputs.masked_fill((x == 4) & (torch.arange(2) == 0), -torch.inf)
+
+    seen = TorchNetwork(Broken(), Look(batch_size=10)).observe(counted(), split="test")
+    assert notes(seen) == ["test: 2 of 50 answers of the network hold NaN or Inf"]
+
+
+# --- losses that do not get what they expect ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "loss", [nn.MSELoss(), F.mse_loss, lambda o, t: 2 * F.smooth_l1_loss(o, t), nn.L1Loss()]
+)
+def test_a_loss_that_compares_every_output_with_every_target_is_told_and_set_right(
+    loss: Any,
+) -> None:
+    x, module = np.random.default_rng(0).normal(size=(30, 4)), nn.Linear(4, 1).double()
+    y = x[:, 0] + 1
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        seen = TorchNetwork(module, Look(loss=loss)).observe(Arrays(x, y), split="train")
+    assert caught == []
+    own = loss(module(torch.tensor(x)), torch.tensor(y)[:, None])
+    assert seen.mean_loss == pytest.approx(own.item(), rel=1e-9)
+    (said,) = notes(seen)
+    assert "got outputs of shape (30, 1) and targets of shape (30,), compares every" in said
+
+
+def test_a_function_that_brings_outputs_and_targets_together_itself_gets_them_as_they_are() -> None:
+    x, module = np.random.default_rng(0).normal(size=(30, 4)), nn.Linear(4, 1).double()
+    look = Look(loss=lambda o, t: F.mse_loss(o[:, 0], t))
+    seen = TorchNetwork(module, look).observe(Arrays(x, x[:, 0]), split="train")
+    own = F.mse_loss(module(torch.tensor(x))[:, 0], torch.tensor(x[:, 0]))
+    assert seen.mean_loss == pytest.approx(own.item(), rel=1e-9)
+    assert notes(seen) == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        (lambda *_: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda *_: None, "TypeError: the loss returned NoneType, no tensor"),
+        (lambda o, _: float(o.detach().mean()), "TypeError: the loss returned float, no tensor"),
+        (lambda o, _: o.missing, "AttributeError: 'Tensor' object has no attribute 'missing'"),
+    ],
+    ids=["raises", "nothing", "number", "attribute"],
+)
+def test_a_loss_that_fails_is_named_and_not_the_network(loss: Any, said: str) -> None:
+    with pytest.raises(MismatchError) as caught:
+        observed(CASES["mlp"], loss=loss)
+    assert str(caught.value) == (
+        "train: expected outputs and targets that <lambda> takes, found (12, 3) float64 and (12,) "
+        f"int64 ({said}); choose another --loss"
+    )
+
+
+@pytest.mark.parametrize("kind", [torch.int32, torch.uint8, torch.float32, torch.float64])
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), F.cross_entropy])
+def test_class_numbers_of_any_type_are_taken_as_whole_and_that_is_said(
+    kind: torch.dtype, loss: Any
+) -> None:
+    module, labels = nn.Linear(1, 2), torch.arange(50) % 2
+    plain, look = late(labels)
+    expected = TorchNetwork(module, look).observe(plain, split="train")
+    samples, _ = late(labels.to(kind))
+    seen = TorchNetwork(module, Look(batch_size=10, loss=loss)).observe(samples, split="train")
+    assert seen.mean_loss == pytest.approx(expected.mean_loss, rel=1e-6)
+    name = str(kind).removeprefix("torch.")
+    said = f"50 labels of type {name} were taken as class numbers (int64)"
+    # torch takes a uint8 as it is.
+    assert notes(seen) == ([] if kind == torch.uint8 else [said])
+
+
+def test_a_mark_beyond_the_classes_is_suggested_as_one_to_be_ignored() -> None:
+    case = CASES["segmentation"]
+    targets = case.targets.copy()
+    targets[:, 0] = 255
+    marked = Case(case.build, case.inputs, targets)
+    with pytest.raises(MismatchError, match=r"found 255 as well; .*ignore_index=255"):
+        observed(marked)
+    assert observed(marked, loss=nn.CrossEntropyLoss(ignore_index=255)).samples == 12
+
+
+def test_where_every_position_is_ignored_that_is_said() -> None:
+    case = CASES["segmentation"]
+    ignored = np.full_like(case.targets, -100)
+    with pytest.raises(MismatchError, match="the loss ignores all of the first 12 samples"):
+        observed(Case(case.build, case.inputs, ignored))
+
+
+@pytest.mark.parametrize("loss", [None, nn.CrossEntropyLoss(), F.cross_entropy])
+def test_a_batch_whose_positions_are_all_ignored_changes_nothing(loss: Any) -> None:
+    case = CASES["segmentation"]
+    targets = case.targets.copy()
+    targets[4:8] = -100
+    seen = observed(Case(case.build, case.inputs, targets), batch_size=4, loss=loss)
+    others = [*range(4), *range(8, 12)]
+    rest = Case(case.build, np.asarray(case.inputs)[others], case.targets[others])
+    expected = observed(rest, batch_size=4, loss=loss)
+    assert seen.samples == 12
+    assert seen.mean_loss == pytest.approx(expected.mean_loss, rel=1e-12)
+    assert seen.sample_gradients is not None
+    assert expected.sample_gradients is not None
+    np.testing.assert_allclose(seen.sample_gradients.norms[others], expected.sample_gradients.norms)
+    assert not seen.sample_gradients.norms[4:8].any()
+
+
+def test_a_parameter_in_compressed_rows_is_shown_and_has_a_gradient() -> None:
+    class Compressed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torch calls them beta
+                self.mix = nn.Parameter(torch.eye(4).to_sparse_csr(), requires_grad=False)
+            self.line = nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.line((self.mix @ x.T).T)  # type: ignore[no-any-return]
+
+    case, module = CASES["mlp"], Compressed()
+    mix = next(iter(TorchNetwork(module).parameters()))
+    assert (mix.values.size, mix.values.zeros) == (16, 12)
+    assert observed(case, module=module).samples == 12
+
+
+def test_parameters_that_only_seem_to_get_no_gradient_are_not_said_to_get_none() -> None:
+    class CheckpointFunction(torch.autograd.Function):
+        """One of those that were made after torch's own."""
+
+        @staticmethod
+        def forward(_ctx: Any, part: nn.Module, x: Tensor) -> Tensor:
+            return part(x)  # type: ignore[no-any-return]
+
+        @staticmethod
+        def backward(_ctx: Any, g: Tensor) -> tuple[None, Tensor]:
+            return None, g
+
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.middle, self.head, self.idle = nn.Linear(4, 4), nn.Linear(4, 3), nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = x.clone().requires_grad_()
+            return self.head(CheckpointFunction.apply(self.middle, x))  # type: ignore[no-any-return, no-untyped-call]
+
+    seen = observed(Case(Own, CASES["mlp"].inputs, CASES["mlp"].targets))
+    assert [*seen.gradients] == ["head.weight", "head.bias"]
+    assert seen.sample_gradients is not None
+    assert [*seen.sample_gradients.by_layer] == ["head"]
+    (said,) = notes(seen)
+    assert said.endswith("not in it: middle.weight, middle.bias, idle.weight, idle.bias")
+
+
+def test_a_trace_with_the_batch_size_of_its_example_is_told_as_such() -> None:
+    class Cut(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.line = nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.line(x)[: int(x.shape[0])]  # type: ignore[no-any-return]
+
+    case = CASES["mlp"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        jit: Any = torch.jit
+        made = jit.trace(Cut().double(), torch.tensor(case.inputs[:5]))
+    with pytest.raises(
+        MismatchError, match=r"found outputs of shape \(5, 3\); a traced network may"
+    ):
+        observed(case, module=made)

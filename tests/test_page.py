@@ -201,6 +201,17 @@ def test_the_head_counts_problems_warnings_and_notes() -> None:
     assert texts.text("page.count.note", count=0) in said
 
 
+def test_that_a_report_is_partial_stands_above_the_counts() -> None:
+    stopped = Sentence(
+        "notes.observe.interrupted", split="train", samples=Sentence("words.samples_seen", seen=30)
+    )
+    said = page.render("run", [], [], partial=[stopped], notes=[stopped], provenance=[])
+    head, _, rest = said.partition('class="verdict"')
+    assert f"This report is incomplete: {stopped}" in head
+    assert "This report is incomplete" not in rest
+    assert 'class="partial"' not in written(section())
+
+
 def test_what_is_missing_is_said_in_its_place() -> None:
     lost = unmeasured(view("others"), Sentence("report.failed", error="it went wrong"))
     said = read(section(), lost).said

@@ -24,6 +24,7 @@ from kashika.run import Observations
 from kashika.texts import Sentence
 from kashika.view import Finding, Level, Picture, View
 from kashika.views import BUILTIN
+from kashika.views.boundary import Boundary
 
 THIRD_PARTY = """
 from dataclasses import dataclass
@@ -69,8 +70,8 @@ def logs(tmp_path: Path) -> Path:
     """A folder with four epochs of logs, and a view of the user's own beside it."""
     folder = tmp_path / "run"
     folder.mkdir()
-    for split in ("train", "valid"):
-        np.savetxt(folder / f"{split}_loss.txt", [0.7, 0.5, 0.4, 0.3])
+    np.savetxt(folder / "train_loss.txt", [0.7, 0.5, 0.4, 0.3])
+    np.savetxt(folder / "valid_loss.txt", [0.71, 0.52, 0.41, 0.33])
     (tmp_path / "mine.py").write_text(THIRD_PARTY, encoding="utf-8")
     return folder
 
@@ -240,11 +241,16 @@ def test_a_network_that_breaks_in_the_middle_leaves_what_was_seen_before_it() ->
             return super().forward(x)
 
     data = (np.zeros((1500, 2)), np.arange(1500) % 2)
-    report = ks.analyze(Second(2, 2), train=data, history={"train_loss": [1.0, 0.5, 0.1]})
-    assert [one.view.name for one in report.sections if one.missing is not None] == ["boundary"]
+    network = Second(2, 2)
+    nn.init.zeros_(network.weight)  # one answer everywhere: a boundary's grid is asked once
+    report = ks.analyze(network, train=data, history={"train_loss": [1.0, 0.5, 0.1]})
+    assert {one.missing for one in report.sections} == {None}
+    (boundary,) = (one.measurement for one in report.sections if one.view.name == "boundary")
+    assert isinstance(boundary, Boundary)
+    assert [one.kind for one in boundary.refused] == ["margins"]
     assert [str(note) for note in report.notes][1:] == [
         (
-            "train: the network raised an error at batch 2 (ZeroDivisionError: by zero); "
+            "train: an error at batch 2 (ZeroDivisionError: by zero); "
             "1 batches (476 samples) were left out"
         )
     ]
@@ -316,18 +322,23 @@ def test_the_text_says_what_is_wrong_what_to_do_and_what_is_missing() -> None:
         "kashika: two words\n"
         "\n"
         "1. The network has memorised its training data (not measured)\n"
-        "   It explains: curves.overfitting\n"
+        "   It explains: curves.overfitting, curves.best_passed\n"
         "   Try first: Keep the weights of the best epoch (early stopping). Then try more data or "
         "augmentation, weight decay or dropout, or a smaller network.\n"
         "\n"
         "The single findings\n"
-        "problem  curves.overfitting\n"
+        "problem  curves.overfitting  (seen in curves.loss)\n"
         "    The smoothed validation loss was least at epoch 2 (4) and rose to 8 by epoch 9 "
         "(+100%), while the training loss fell from 4 to 0.5.\n"
         "    → Keep the weights of the best epoch (early stopping). Then try more data or "
         "augmentation, weight decay, or a smaller network.\n"
+        "note  curves.best_passed  (seen in curves.loss)\n"
+        "    By valid_loss the best was epoch 2, by train_loss epoch 7; the training went on to "
+        "epoch 9, where the validation loss is 100% above its least.\n"
+        "    → Save the weights whenever the validation improves, and use the best ones; or stop "
+        "when it has not improved for some epochs.\n"
         "\n"
-        "problems: 1, warnings: 0, notes: 0, unknown: 1, ok: 2\n"
+        "problems: 1, warnings: 0, notes: 1, unknown: 7, ok: 7\n"
         "weights: needs weights; give a folder with a checkpoint such as model.pth, "
         "or pass the model\n"
         "a.pth: expected a checkpoint, found an empty file (0 bytes); save or copy it again"

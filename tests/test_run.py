@@ -112,6 +112,63 @@ def test_batches_are_the_samples_in_order() -> None:
     assert len(whole) == 7
 
 
+PARTS = np.arange(14.0).reshape(7, 2), np.arange(7)[:, None]
+
+
+@pytest.mark.parametrize("inputs", [PARTS, [*PARTS], tuple(map(torch.tensor, PARTS))])
+def test_several_inputs_are_cut_alike(inputs: Any) -> None:
+    batches = list(Arrays.of(inputs, range(7), split="train").batches(3))
+    assert [[part.shape for part in x] for x, _ in batches] == [
+        [(3, 2), (3, 1)], [(3, 2), (3, 1)], [(1, 2), (1, 1)],
+    ]  # fmt: skip
+    for place, part in enumerate(PARTS):
+        np.testing.assert_array_equal(np.concatenate([x[place] for x, _ in batches]), part)
+
+
+def test_inputs_by_argument_are_cut_alike_and_texts_are_left_out() -> None:
+    given = {"ids": PARTS[0], "mask": torch.tensor(PARTS[1]), "text": ["a"] * 7, "k": 3}
+    batches = list(Arrays.of(given, range(7), split="train").batches(4))
+    assert [sorted(x) for x, _ in batches] == [["ids", "mask"]] * 2
+    np.testing.assert_array_equal(np.concatenate([x["mask"] for x, _ in batches]), PARTS[1])
+
+
+@pytest.mark.parametrize("many", [2, 3])
+def test_rows_are_no_inputs_of_their_own(many: int) -> None:
+    rows = [np.full(3, one) for one in range(many)]
+    assert Arrays.of(rows, range(many), split="train").inputs.shape == (many, 3)
+    assert Arrays.of([np.ones(3)] * 3, range(3), split="train").inputs.shape == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "found"),
+    [((PARTS[0], PARTS[1][:5]), "(7, 2), (5, 1)"), ({"a": PARTS[0][:5]}, "(5, 2)"), ({}, "{}")],
+)
+def test_inputs_of_several_lengths_are_told_with_their_shapes(inputs: Any, found: str) -> None:
+    with pytest.raises(MismatchError) as caught:
+        Arrays.of(inputs, range(7), split="train")
+    with speaking("en"):
+        assert str(caught.value) == (
+            "train: expected as many targets as inputs and at least one, "
+            f"found shapes {found} and (7,); check the data"
+        )
+
+
+@pytest.mark.parametrize("inputs", [PARTS[0], PARTS, {"a": PARTS[0]}])
+def test_some_of_the_samples_keep_their_targets(inputs: Any) -> None:
+    some = Arrays.of(inputs, range(7), split="train").at(np.array([5, 2]))
+    assert some.targets.tolist() == [5, 2]
+    assert len(some) == 2
+    found = some.inputs
+    first = found["a"] if isinstance(found, dict) else found[0] if type(found) is tuple else found
+    assert first.tolist() == [[10, 11], [4, 5]]
+
+
+def test_the_columns_of_a_data_frame_keep_their_names() -> None:
+    frame = pd.DataFrame({"width": [1.0], "height": [2.0]})
+    assert Arrays.of(frame, [0], split="train").columns == ("width", "height")
+    assert Arrays.of([[1.0]], [0], split="train").columns == ()
+
+
 # --- history -------------------------------------------------------------------------------------
 
 
@@ -240,6 +297,27 @@ def test_a_network_that_fails_is_asked_once_and_everyone_is_told() -> None:
         errors.append(caught.value)
     assert errors[0] is errors[1] is errors[2]
     assert len(toy.asked) == 1
+
+
+@dataclass
+class Noting:
+    """Samples that have something to say once they have been read."""
+
+    notes: list[Sentence] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return 2
+
+    def batches(self, size: int) -> Iterator[tuple[Array, Array]]:  # noqa: ARG002
+        self.notes = [Sentence("words.none")]
+        yield np.array([[-0.5], [0.5]]), np.array([0.0, 1.0])
+
+
+def test_what_the_data_say_stands_among_the_notes_once_they_are_read() -> None:
+    seen = Observations(Toy(), {"train": Noting(), "test": Noting()})
+    assert seen.notes == []
+    assert seen["train"].samples == 2
+    assert [note.key for note in seen.notes].count("words.none") == 1
 
 
 def test_a_split_that_there_is_not_is_a_key_error() -> None:

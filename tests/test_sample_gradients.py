@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -179,6 +181,25 @@ def shared() -> nn.Module:
         return F.linear(twice, own.weight) + once
 
     return Lambda(forward, layer=nn.Linear(8, 8), scale=torch.tensor(1.3), weight=torch.randn(8, 8))
+
+
+def routed(own: Any, x: Tensor) -> Tensor:
+    """Send some of the samples through an expert, between layers that all of them pass."""
+    hidden = own.encoder(x).relu()
+    some, mixed = x[:, 0] > 0, hidden.clone()
+    mixed[some] = own.expert(hidden[some]).relu()
+    outputs: Tensor = own.head(mixed)
+    return outputs
+
+
+def gated(own: Any, x: Tensor) -> Tensor:
+    """Send every sample to the expert that a gate chooses."""
+    shares = own.gate(x).softmax(dim=1)
+    outputs = x.new_zeros(len(x), 3)
+    for i, expert in enumerate([own.first, own.second]):
+        (rows,) = (shares.argmax(dim=1) == i).nonzero(as_tuple=True)
+        outputs = outputs.index_add(0, rows, expert(x[rows]) * shares[rows, i : i + 1])
+    return outputs
 
 
 NETWORKS: dict[str, Callable[[], tuple[nn.Module, Tensor]]] = {
@@ -364,6 +385,18 @@ SLOW: dict[str, Callable[[], tuple[nn.Module, Tensor, tuple[str, ...]]]] = {
             scale=torch.randn(8)
         ), torch.randn(5, 8), ("scale",),
     ),
+    "experts for some of the samples, on an encoder for all": lambda: (
+        Lambda(routed, encoder=nn.Linear(8, 8), expert=nn.Linear(8, 8), head=nn.Linear(8, 3)),
+        torch.randn(7, 8), ("expert",),
+    ),
+    "an expert with the weights of its encoder": lambda: (
+        Lambda(routed, encoder=(tied := nn.Linear(8, 8)), expert=tied, head=nn.Linear(8, 3)),
+        torch.randn(7, 8), ("encoder",),
+    ),
+    "two experts that are gated": lambda: (
+        Lambda(gated, gate=nn.Linear(8, 2), first=nn.Linear(8, 3), second=nn.Linear(8, 3)),
+        torch.randn(7, 8), ("first", "second"),
+    ),
     "samples that are compared with each other": lambda: (
         Lambda(
             lambda own, x: own.head((h := torch.tanh(own.layer(x))) - h.mean(dim=0)),
@@ -468,6 +501,49 @@ def test_a_parameter_that_is_not_used_has_no_gradient() -> None:
     assert records.left_out == ()
 
 
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda own, x: (own.head(h := own.body(x)), own.other(h)),
+        lambda own, x: {"logits": own.head(h := own.body(x)), "hidden": own.other(h), "first": h},
+        lambda own, x: (own.head(own.body(x)), own.head(own.body(2 * x))),
+        lambda own, x: own.head(own.body(x)).chunk(2, dim=1),
+    ],
+    ids=["critic", "hidden states", "twice", "halves of one"],
+)  # fmt: skip
+def test_outputs_that_the_loss_does_not_use_count_for_nothing(forward: Outputs) -> None:
+    parts = {"body": nn.Linear(8, 6), "head": nn.Linear(6, 4), "other": nn.LayerNorm(6)}
+    network = Lambda(forward, **parts)
+
+    def used(own: Any, x: Tensor) -> Tensor:
+        found: Any = forward(own, x)
+        first: Tensor = found["logits"] if isinstance(found, dict) else found[0]
+        return first
+
+    inputs = torch.randn(5, 8)
+    with recorded(network, trainable(network), samples=5) as records:
+        outputs: Any = network(inputs)
+    total = loss(outputs["logits"] if isinstance(outputs, dict) else outputs[0]).sum()
+    summed, squares = records.backward(total)
+    sums, truth = by_loop(Lambda(used, **parts), inputs)
+    assert records.left_out == ()
+    assert squares.keys() == truth.keys()
+    for name, norms in truth.items():
+        torch.testing.assert_close(squares[name].float(), norms.float(), rtol=1e-5, atol=0)
+        got = summed[name]
+        assert (got is None) == name.startswith("other")
+        if got is not None:
+            torch.testing.assert_close(got, sums[name].float(), rtol=1e-4, atol=1e-5)
+
+
+def test_samples_may_take_another_way_in_every_batch() -> None:
+    network = Lambda(gated, gate=nn.Linear(8, 2), first=nn.Linear(8, 3), second=nn.Linear(8, 3))
+    layouts: Layouts = {}
+    for seed in range(4):
+        x = torch.randn(6, 8, generator=torch.Generator().manual_seed(seed))
+        agree(network, x, layouts=layouts)
+
+
 def test_a_unit_that_only_a_later_batch_wakes_is_found_then() -> None:
     network = Lambda(
         lambda own, x: own.head(torch.relu(own.layer(x))),
@@ -536,3 +612,16 @@ def test_two_runs_give_the_same_bits() -> None:
     _, first, _ = gradients(module.eval(), inputs)
     _, second, _ = gradients(module, inputs)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_algebra_that_torch_checks_shapes_with_is_not_imported() -> None:
+    script = """
+import sys, numpy, torch
+from kashika.run import Arrays
+from kashika.torch_network import TorchNetwork
+data = Arrays(numpy.ones((8, 4), "float32"), numpy.arange(8) % 2)
+seen = TorchNetwork(torch.nn.Linear(4, 2)).observe(data, split="train")
+assert len(seen.sample_gradients.norms) == 8
+assert "sympy" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,17 @@ import pandas as pd
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)  # fmt: skip
 
 from kashika import Arrays, MismatchError, speaking
 from kashika.distribution import Array
@@ -176,7 +187,8 @@ def test_what_holds_no_samples_at_all_is_refused() -> None:
     with pytest.raises(MismatchError) as caught:
         samples_of(17, split="valid")
     assert str(caught.value) == (
-        "valid: expected (X, y), a Dataset or a DataLoader, found int; give one of these"
+        "valid: expected (X, y), a mapping with targets, a Dataset, a DataLoader or batches, "
+        "found int; give one of these"
     )
 
 
@@ -225,3 +237,265 @@ def test_a_mapping_without_targets_is_refused_when_it_is_read() -> None:
         "label, label_ids, targets, target, y, found ['ids', 'mask', 'text']; give a Dataset that "
         "returns both"
     )
+
+
+# --- samples that do not go into one batch --------------------------------------------------------
+
+LENGTHS = [3, 3, 3, 1, 1, 2, 2, 2, 2, 3]
+
+
+class Ragged(Dataset[tuple[Tensor, int]]):
+    """Sequences of several lengths, each of its own number; counts what is taken of it."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def __len__(self) -> int:
+        return len(LENGTHS)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        self.taken += 1
+        return torch.full((LENGTHS[index],), float(index)), index
+
+
+def rows_of(samples: Samples, size: int = 1000) -> list[list[int]]:
+    """Return the numbers of the samples in each batch, which stand in inputs and targets alike."""
+    found = []
+    for inputs, targets in samples.batches(size):
+        np.testing.assert_array_equal(inputs[:, 0], targets)
+        found.append(targets.tolist())
+    return found
+
+
+@pytest.mark.parametrize("source", [Ragged(), DataLoader(Ragged()), DataLoader(Ragged(), 7)])
+def test_samples_of_different_lengths_come_one_by_one(source: Any) -> None:
+    assert rows_of(samples_of(source, split="test")) == [[row] for row in range(10)]
+
+
+def test_what_the_loader_can_put_together_stays_together() -> None:
+    samples = samples_of(DataLoader(Ragged(), batch_size=3), split="test")
+    assert rows_of(samples) == [[0, 1, 2], [3], [4], [5], [6, 7, 8], [9]]
+
+
+def test_samples_of_different_lengths_are_taken_once() -> None:
+    dataset = Ragged()
+    rows_of(TorchSamples.of(dataset, split="test"))
+    assert dataset.taken == len(LENGTHS)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_sampler_of_batches_is_kept_to(workers: int) -> None:
+    by_length = [[0, 1, 2, 9], [4, 3], [5, 6, 7, 8]]
+    loader = DataLoader(Ragged(), batch_sampler=by_length, num_workers=workers)
+    samples = samples_of(loader, split="test")
+    assert len(samples) == 10
+    assert rows_of(samples) == by_length
+    assert said(samples) == [
+        (
+            "test: the batches of list were read as it draws them, and samples are numbered in "
+            "that order"
+        )
+    ]
+
+
+class Drawing:
+    """Draws batches from every source of chance that there is, for ever."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+
+    def __iter__(self) -> Iterator[list[int]]:
+        while True:
+            first = int(torch.randint(3, (), generator=self.generator))
+            yield [first, random.randrange(3), int(np.random.randint(3)), int(torch.randint(3, ()))]
+
+
+def states(generator: torch.Generator) -> list[object]:
+    own, world = generator.get_state().tolist(), torch.get_rng_state().tolist()
+    return [own, world, random.getstate(), str(np.random.get_state())]
+
+
+def test_drawing_batches_leaves_every_random_state_alone() -> None:
+    generator = torch.Generator().manual_seed(7)
+    before = states(generator)
+    loader: Any = DataLoader(Ragged(), batch_sampler=Drawing(generator))
+    samples, again = (samples_of(loader, split="test") for _ in range(2))
+    assert states(generator) == before
+    assert rows_of(samples) == rows_of(samples) == rows_of(again)
+
+
+# --- samplers -------------------------------------------------------------------------------------
+
+
+def said(samples: Samples) -> list[str]:
+    return list(map(str, getattr(samples, "notes", ())))
+
+
+@pytest.mark.parametrize(
+    ("sampler", "name", "drawn"),
+    [
+        (WeightedRandomSampler([1.0] * 23, 10), "WeightedRandomSampler", "10"),
+        (RandomSampler(PAIRS, replacement=True), "RandomSampler", "23"),
+        (RandomSampler(PAIRS, num_samples=5), "RandomSampler", "5"),
+        (iter([3, 1]), "list_iterator", "?"),
+    ],
+    ids=["weighted", "with replacement", "some", "own"],
+)
+def test_a_sampler_that_draws_otherwise_is_said(sampler: Any, name: str, drawn: str) -> None:
+    samples = samples_of(DataLoader(PAIRS, 4, sampler=sampler), split="train")
+    np.testing.assert_array_equal(whole(samples, 1000)[1], Y)
+    assert said(samples) == [
+        (
+            f"train: the {name} of the DataLoader draws {drawn} samples; instead each of the 23 "
+            "samples of its data set was read once, in order"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "loader",
+    [
+        DataLoader(PAIRS),
+        DataLoader(PAIRS, shuffle=True, drop_last=True, batch_size=4),
+        DataLoader(PAIRS, batch_sampler=BatchSampler(SequentialSampler(PAIRS), 4, drop_last=True)),
+    ],
+)
+def test_a_sampler_that_draws_each_sample_once_is_not(loader: DataLoader[Any]) -> None:
+    samples = samples_of(loader, split="train")
+    assert len(whole(samples, 1000)[1]) == 23
+    assert said(samples) == []
+
+
+def test_a_part_of_a_data_set_is_read_in_order() -> None:
+    samples = samples_of(DataLoader(PAIRS, sampler=SubsetRandomSampler([7, 2, 5])), split="train")
+    np.testing.assert_array_equal(whole(samples, 1000)[0], X[[2, 5, 7]])
+    assert said(samples) == []
+
+
+# --- samples that cannot be read ------------------------------------------------------------------
+
+
+class Torn(Dataset[Any]):
+    """Raises at some rows, and gives nothing at others; a batch at once, if asked so."""
+
+    def __init__(self, *, raising: set[int], empty: set[int] | None = None) -> None:
+        self._raising, self._empty = raising, empty or set()
+
+    def __len__(self) -> int:
+        return 500
+
+    def __getitem__(self, index: int) -> Any:
+        if index in self._raising:
+            raise OSError("truncated image")
+        return None if index in self._empty else (torch.full((2,), float(index)), index)
+
+
+class TornAtOnce(Torn):
+    def __getitems__(self, rows: list[int]) -> list[Any]:
+        return [self[row] for row in rows]
+
+
+@pytest.mark.parametrize("size", [1, 64, 1000])
+@pytest.mark.parametrize("kind", [Torn, TornAtOnce])
+def test_a_sample_that_cannot_be_read_takes_no_other_along(kind: type[Torn], size: int) -> None:
+    samples = samples_of(kind(raising={0, 333}, empty={401}), split="train")
+    for _ in range(2):  # and is counted once, however often it is tried
+        rows = [row for batch in rows_of(samples, size) for row in batch]
+        assert rows == [row for row in range(500) if row not in (0, 333, 401)]
+    assert said(samples) == [
+        (
+            "train: 3 samples could not be read and were left out, and those after them count as "
+            "if they were not there; the first is sample 0 (OSError: truncated image)"
+        )
+    ]
+
+
+def test_a_worker_says_what_it_could_not_read() -> None:
+    loader = DataLoader(Torn(raising={333}), batch_size=50, num_workers=1)
+    samples = samples_of(loader, split="train")
+    assert sum(map(len, rows_of(samples))) == 499
+    assert "the first is sample 333 (OSError: truncated image)" in said(samples)[0]
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000])
+def test_data_of_which_nothing_can_be_read_are_refused(size: int) -> None:
+    samples = samples_of(Torn(raising=set(range(500))), split="train")
+    with pytest.raises(MismatchError) as caught:
+        next(samples.batches(size))
+    assert str(caught.value) == (
+        "train: expected a first batch of the data, found that reading it raised "
+        "OSError: truncated image; check the data"
+    )
+
+
+def test_a_stream_that_cannot_be_put_together_comes_in_its_own_batches() -> None:
+    class Growing(IterableDataset[Any]):
+        def __iter__(self) -> Iterator[Tensor]:
+            return (torch.full((length,), 1.0) for length in LENGTHS)
+
+    samples = samples_of(DataLoader(Growing(), batch_size=3), split="train")
+    assert [x.shape for x, _ in samples.batches(6)] == [
+        (3, 3), (1, 1), (1, 1), (1, 2), (3, 2), (1, 3),
+    ]  # fmt: skip
+
+
+# --- several inputs, and batches that are at hand -------------------------------------------------
+
+PARTS = {"a": X[:, :2], "b": X[:, 2:]}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        (PARTS, Y),
+        {**PARTS, "labels": Y},
+        {**{name: torch.tensor(one) for name, one in PARTS.items()}, "y": Y, "text": ["x"] * 23},
+        DataLoader(TensorDataset(torch.tensor(X))),
+    ],
+    ids=["pair", "mapping", "tensors and texts", "loader"],
+)
+def test_inputs_by_argument_are_what_a_loader_would_give(source: Any) -> None:
+    samples = samples_of(source, split="train")
+    assert len(samples) == 23
+    for batch, start in zip(samples.batches(10), (0, 10, 20), strict=True):
+        inputs, targets = batch
+        if isinstance(inputs, dict):
+            assert sorted(inputs) == ["a", "b"]
+            np.testing.assert_array_equal(targets, Y[start : start + 10])
+            inputs = np.concatenate([inputs["a"], inputs["b"]], axis=1)
+        np.testing.assert_array_equal(inputs, X[start : start + 10])
+
+
+def test_a_tuple_of_arrays_is_several_inputs() -> None:
+    samples = samples_of(((X[:, :2], X[:, 2:]), Y), split="train")
+    ((first, second), targets), *_ = samples.batches(4)
+    np.testing.assert_array_equal(np.concatenate([first, second], axis=1), X[:4])
+    np.testing.assert_array_equal(targets, Y[:4])
+
+
+SLICES = [slice(0, 10), slice(10, 23)]
+BATCHES: dict[str, Any] = {
+    "tuples": [(X[one], Y[one]) for one in SLICES],
+    "lists": [[torch.tensor(X[one]), torch.tensor(Y[one])] for one in SLICES],
+    "mappings": [{"x": X[one], "labels": Y[one]} for one in SLICES],
+    "one": [(X, Y)],
+    "loader": list(DataLoader(PAIRS, batch_size=5)),
+    "samples": [(torch.tensor(x), int(y)) for x, y in zip(X, Y, strict=True)],
+}
+
+
+@pytest.mark.parametrize("name", [*BATCHES, "generator", "custom"])
+def test_batches_are_taken_one_after_the_other(name: str) -> None:
+    if name == "generator":
+        source: Any = (batch for batch in BATCHES["tuples"])
+    elif name == "custom":
+        source = type("Own", (), {"__iter__": lambda _: iter(BATCHES["tuples"])})()
+    else:
+        source = BATCHES[name]
+    batches = [
+        (x["x"] if isinstance(x, dict) else x, y)
+        for x, y in samples_of(source, split="train").batches(1000)
+    ]
+    inputs, targets = zip(*batches, strict=True)
+    np.testing.assert_array_equal(np.concatenate(inputs), X)
+    np.testing.assert_array_equal(np.concatenate(targets), Y)

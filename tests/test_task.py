@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -177,6 +178,41 @@ def test_probabilities_are_those_of_scipy(meaning: Meaning) -> None:
         np.testing.assert_allclose(found[:, 1], expit(COLUMN[:, 0]), rtol=1e-12)
     else:
         np.testing.assert_allclose(found, softmax(LOGITS, axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("meaning", TASKS)
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_the_chances_of_some_classes_are_those_among_all_probabilities(
+    meaning: Meaning, kind: type[np.floating[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kashika.task._CHUNK", 17)  # three rows at once
+    task = TASKS[meaning]
+    outputs = (COLUMN if task.classes == 2 else 5 * LOGITS).astype(kind)
+    if "probabilit" in meaning and "log" not in meaning:
+        outputs = expit(outputs) if task.classes == 2 else softmax(outputs, axis=1)
+    classes = CLASSES % task.classes
+    every = task.probabilities(outputs)
+    top, given_class = task.chances(outputs, classes)
+    within = 1e-12 if kind is np.float64 else 3e-7
+    np.testing.assert_allclose(top, every.max(axis=1), rtol=within)
+    np.testing.assert_allclose(given_class, every[np.arange(40), classes], rtol=within)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_what_is_not_finite_has_no_chances(wrong: float) -> None:
+    outputs = np.where(np.arange(5) == 2, wrong, LOGITS)
+    top, of_first = TASKS["logits"].chances(outputs, np.zeros(40, dtype=np.int64))
+    every = TASKS["logits"].probabilities(outputs)
+    np.testing.assert_array_equal(top, every.max(axis=1))
+    np.testing.assert_array_equal(np.isnan(of_first), np.isnan(every[:, 0]))
+    assert np.isnan(top).all()
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_class_that_is_ruled_out_has_no_chance(kind: type[np.floating[Any]]) -> None:
+    outputs = np.array([[0.0, -np.inf, 0.0]], dtype=kind)
+    task = Task("logits", 3, "cross_entropy")
+    assert [one.tolist() for one in task.chances(outputs, np.array([1]))] == [[0.5], [0.0]]
 
 
 def test_one_logit_is_two_of_which_the_first_is_zero() -> None:

@@ -17,7 +17,9 @@ import click
 import pytest
 
 from kashika import cli, contents, texts
+from kashika.diagnosis import CAUSES, Sureness
 from kashika.errors import KashikaError, LoadError, MismatchError, Missing, need, one_line
+from kashika.explanation import ASPECTS
 from kashika.history import Series
 from kashika.naming import SPLITS
 from kashika.projection import Projection
@@ -70,7 +72,7 @@ def test_a_sentence_tells_the_same_values_in_both_languages(key: str) -> None:
 
 NAMES = {
     "words.pca", "words.tsne", "columns.rmse", "columns.rms", "columns.perplexity",
-    "errors.section_missing", "report.of", "cli.error",
+    "errors.section_missing", "report.of", "cli.error", "explain.limit",
 }  # fmt: skip
 """Names and frames, the same in every language."""
 
@@ -174,6 +176,9 @@ HOLES = {
     "level": [str(level) for level in Level],
     "part": contents.PARTS,
     "outputs": get_args(Meaning),
+    "aspect": ASPECTS,
+    "outcome": ("found", "false"),
+    "sureness": get_args(Sureness),
     "form": ("", "_positional", "_shifted"),
 }
 """What may stand in the hole of an f-string, by the last name in it."""
@@ -190,6 +195,7 @@ FAMILIES: dict[str, Set[str]] = {
             *map(str.lower, re.findall(r"Level\.([A-Z]+)", inspect.getsource(rule))),
         )
     },
+    "causes": {f"{cause.name}.{part}" for cause in CAUSES for part in ("title", "advice")},
     "columns": columns() | {one for one in QUANTITIES if f"quantities.{one}" not in TEXTS["en"]},
     "quantities": {one for one in QUANTITIES if f"quantities.{one}" in TEXTS["en"]},
     "missing": NEEDED,

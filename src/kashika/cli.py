@@ -45,6 +45,12 @@ def _options(command: F) -> F:
     for name in ("max-samples", "batch-size"):
         help_of = text(f"cli.{name.replace('-', '_')}")
         command = click.option(f"--{name}", type=click.IntRange(min=1), help=help_of)(command)
+    command = click.option(
+        "--projection", metavar="pca|tsne", help=text("cli.projection")
+    )(command)  # fmt: skip
+    command = click.option("--at", type=click.IntRange(min=0), help=text("cli.at"))(command)
+    for name, meta in (("features", "COLUMN,COLUMN"), ("through", "ROW,ROW,ROW")):
+        command = click.option(f"--{name}", metavar=meta, help=text(f"cli.{name}"))(command)
     command = click.option("--position", type=int, help=text("cli.position"))(command)
     for name, meta in (("ignore", "RULE"), ("frozen", "PATTERN")):
         help_of = text(f"cli.{name}")
@@ -185,12 +191,12 @@ def views(lang: str | None) -> None:
 def explain(rule: str, view: str | None, lang: str | None) -> None:
     """Print what a rule looks at, its limits and source, and how often it is right."""
     with _answering(lang):
-        from kashika import explanation
+        from kashika.explanation import explained
         from kashika.load import Options
         from kashika.report import available
 
         views = available() if view is None else _views(Options(view=(view,)))
-        click.echo(explanation.explain(rule, views, width=_width()))
+        click.echo(explained(rule, views).written(width=_width()))
 
 
 def _report(run: Path, options: Options, output: Path | None) -> None:
@@ -206,9 +212,10 @@ def _report(run: Path, options: Options, output: Path | None) -> None:
 
 
 def _told(found: Report) -> None:
-    """End with status 2 where a part of the run could not be read, after all the rest was."""
-    if found.unread:
-        _fail(" / ".join(map(str, found.unread)))
+    """End with status 2 where a part was not read or not looked at, after all the rest was."""
+    missing = [*found.unread, *found.partial]
+    if missing:
+        _fail(" / ".join(map(str, missing)))
 
 
 def _written(found: Report) -> str:
@@ -290,14 +297,17 @@ def _writable(file: Path) -> None:
 @contextmanager
 def _asked(run: Path, given: Options | Mapping[str, Any]) -> Generator[Options]:
     """Give the options, those of `kashika.toml` among them, and speak the language they ask for."""
-    from kashika.load.options import Options, configured, ignoring, renaming
+    from kashika.load.options import Options, columns, configured, ignoring, renaming, rows
 
     lang = given.lang if isinstance(given, Options) else given["lang"]
     with _answering(lang) as speak:
         if not isinstance(given, Options):
             words = dict(given)
             rename, rules = renaming(words.pop("rename")), ignoring(words.pop("ignore"))
-            given = Options(**words, rename=rename, rules=rules)
+            through, features = rows(words.pop("through")), columns(words.pop("features"))
+            given = Options(
+                **words, rename=rename, rules=rules, through=through, features=features
+            )  # fmt: skip
         options = configured(run, given)
         if options.lang is not None:
             if options.lang not in LANGUAGES:

@@ -28,6 +28,7 @@ def render(
     sections: Sequence[Section[Any]],
     *,
     diagnoses: Sequence[Diagnosis] = (),
+    partial: Sequence[Sentence] = (),
     notes: Sequence[Sentence],
     width: int | None = None,
     paint: Paint = plain,
@@ -39,10 +40,14 @@ def render(
     name : of the run
     findings : of all sections, in the order in which they are shown
     diagnoses : what most likely lies behind them
+    partial : what was interrupted, which is said before all else
     width : columns of the terminal; lines as long as their sentences if None
     paint : colours the words of a level
     """
-    lines = [*wrapped(text("report.of", name=name), width), ""]
+    lines = wrapped(text("report.of", name=name), width)
+    for note in partial:
+        lines += wrapped(text("report.partial", said=note), width)
+    lines += [""]
     for number, one in enumerate(diagnoses, start=1):
         lines += _diagnosis(number, one, width, paint)
     said = [finding for finding in findings if finding.said]
@@ -124,7 +129,8 @@ def _pieces(words: str) -> Iterator[str]:
         wide = east_asian_width(letter) in "WF"
         last = piece[-1:]
         beside = wide or (last and east_asian_width(last) in "WF")
-        breakable = (last == " " or beside) and last not in _OPENING
+        opened = piece.rstrip(" ")[-1:] in _OPENING
+        breakable = (last == " " or beside) and not opened
         if piece and letter not in f" {_CLOSING}" and breakable:
             yield piece
             piece = ""

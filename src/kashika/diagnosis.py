@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from kashika.error_rates import right_causes
 from kashika.texts import text
@@ -11,6 +12,9 @@ from kashika.view import Finding, Level
 
 MOST = 3
 """So many diagnoses are given: whoever reads more tries none of them."""
+
+FEW = 5
+"""On fewer trainings in which it was named first, a cause counts as not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +70,19 @@ CAUSES = (
     ),
     Cause(
         "equal_start",
-        decides=("weights.identical_units", "weights.zero"),
+        decides=("weights.identical_units",),
         supports=(
-            "gradients.zero", "curves.not_learning", "predictions.constant",
-            "features.collapsed", "predictions.underfitting",
+            "weights.zero", "gradients.zero", "curves.not_learning", "predictions.constant",
+            "predictions.class_ignored", "features.collapsed", "predictions.underfitting",
+        ),
+    ),
+    Cause(
+        "zero_layer",
+        decides=("weights.zero",),
+        supports=(
+            "predictions.log_mismatch", "gradients.zero", "curves.not_learning",
+            "predictions.constant", "predictions.class_ignored", "predictions.underfitting",
+            "features.collapsed",
         ),
     ),
     Cause(
@@ -88,7 +101,7 @@ CAUSES = (
                   "curves.unstable", "curves.still_improving", "gradients.exploding"),
     ),
     Cause(
-        "batch_statistics",
+        "two_modes",
         decides=("predictions.mode_gap",),
         supports=("predictions.log_mismatch", "curves.unstable", "predictions.underfitting"),
     ),
@@ -100,12 +113,18 @@ CAUSES = (
     ),
     Cause(
         "steps_too_large",
-        decides=(
-            "curves.diverging", "curves.unstable", "gradients.exploding", "weights.large",
-        ),
+        decides=("curves.diverging", "curves.unstable", "gradients.exploding"),
         supports=(
-            "features.dead_units", "features.saturated_units", "predictions.constant",
-            "curves.not_learning", "curves.nonfinite",
+            "weights.large", "features.dead_units", "features.saturated_units",
+            "predictions.constant", "curves.not_learning", "curves.nonfinite",
+        ),
+    ),
+    Cause(
+        "large_weights",
+        decides=("weights.large",),
+        supports=(
+            "features.saturated_units", "curves.unstable", "curves.diverging",
+            "gradients.exploding", "curves.overfitting", "predictions.overconfident",
         ),
     ),
     Cause(
@@ -195,7 +214,8 @@ class Diagnosis:
     @property
     def confidence(self) -> str:
         """How sure it is, in words, by how often it was right where kashika was measured."""
-        return text(f"confidence.{_sureness(self.cause)}")
+        sureness = _sureness(self.cause)
+        return text(f"confidence.{sureness}")
 
 
 def diagnoses(findings: Sequence[Finding]) -> tuple[Diagnosis, ...]:
@@ -237,8 +257,11 @@ def _explained(cause: Cause, still_open: Mapping[str, Finding]) -> int:
     return sum(weight[still_open[rule].level] for rule in rules if rule in still_open)
 
 
-def _sureness(cause: str) -> str:
+Sureness = Literal["high", "fair", "low", "unmeasured"]
+
+
+def _sureness(cause: str) -> Sureness:
     right = right_causes(cause)
-    if right is None or right.total < 10:
+    if right is None or right.total < FEW:
         return "unmeasured"
     return "high" if right.share >= 0.9 else "fair" if right.share >= 0.7 else "low"

@@ -1,6 +1,6 @@
 """How often kashika was right where it was measured: on trainings of known fault and of none.
 
-The numbers stand in `error_rates.toml`, which `python -m clinic table --write` makes.
+The numbers stand in `error_rates.toml`, which `python -m clinic.publish` makes.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ A message is one line: where, what was expected, what was found, what to do. It 
 when it is read, in the language of that moment.
 """
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from kashika.texts import Sentence
@@ -55,3 +56,9 @@ def one_line(error: BaseException) -> str:
     message = " ".join(str(error).split())
     message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]} …"
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def listed(names: Iterable[object], *, most: int = 12) -> str:
+    """Return names with commas between them; of very many the first, and how many there are."""
+    said = list(map(str, names))
+    return ", ".join(said if len(said) <= most else [*said[:most], f"… ({len(said)})"])

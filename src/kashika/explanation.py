@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kashika.console import wrapped
@@ -11,15 +12,42 @@ from kashika.errors import LoadError
 from kashika.texts import blank, has, text
 from kashika.view import View, id_of, limits_of
 
+ASPECTS = ("looks", "means", "doubt", "advice")
+"""What the texts of a rule say of it, besides what was found."""
 
-def explain(rule: str, views: Sequence[View[Any]], *, width: int | None = None) -> str:
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What there is to know of a rule, in the language in which it was made.
+
+    Attributes
+    ----------
+    rule : its id
+    title : name of the disease; "" of a rule from outside without texts
+    parts : (heading, paragraphs)
+    """
+
+    rule: str
+    title: str
+    parts: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def written(self, *, width: int | None = None) -> str:
+        """Return it as text for a terminal of so many columns; lines are not broken if None."""
+        lines = [f"{self.rule}: {self.title}" if self.title else self.rule]
+        for heading, paragraphs in self.parts:
+            lines += ["", heading]
+            for one in paragraphs:
+                lines += wrapped(one, width, indent=4)
+        return "\n".join(lines)
+
+
+def explained(rule: str, views: Sequence[View[Any]]) -> Explanation:
     """Return what there is to know of a rule, in the present language.
 
     Parameters
     ----------
     rule : its id
     views : among whose rules it is
-    width : columns of the terminal; lines as long as their sentences if None
 
     Raises
     ------
@@ -31,31 +59,23 @@ def explain(rule: str, views: Sequence[View[Any]], *, width: int | None = None) 
         raise LoadError("errors.no_such_rule", found=rule, names=", ".join(known))
     view, function = known[rule]
     key = f"rules.{rule}"
-    lines = [f"{rule}: {text(f'{key}.title')}" if has(f"{key}.title") else rule]
-    for part in ("looks", "means", "doubt", "advice", "reference"):
-        if has(f"{key}.{part}"):
-            lines += ["", text(f"explain.{part}"), *_indented(blank(f"{key}.{part}"), width)]
+    parts: list[tuple[str, tuple[str, ...]]] = [
+        (text(f"explain.{aspect}"), (blank(f"{key}.{aspect}"),))
+        for aspect in ASPECTS
+        if has(f"{key}.{aspect}")
+    ]
     limits = limits_of(function)
     if limits:
         shown = [text("explain.limit", name=name, value=value) for name, value in limits.items()]
-        lines += ["", text("explain.limits"), *_indented(", ".join(shown), width)]
-    lines += _indented(text("explain.changed", rule=rule), width) if limits else []
-    lines += ["", text("explain.rates")]
-    for sentence in _rates(rule):
-        lines += _indented(sentence, width)
-    pictures = [one for one in view.pictures if function.__name__ in one.shows]
+        change = text("explain.changed", rule=rule)
+        parts.append((text("explain.limits"), (", ".join(shown), change)))
+    if has(f"{key}.reference"):
+        parts.append((text("explain.reference"), (text(f"{key}.reference"),)))
+    parts.append((text("explain.rates"), tuple(_rates(rule))))
+    pictures = tuple(_pictures(view, function.__name__))
     if pictures:
-        lines += ["", text("explain.pictures")]
-    for one in pictures:
-        name = f"{view.name}.{one.name}"
-        caption = f"pictures.{name}"
-        words = text(caption, split=text("labels.test")) if has(caption) else ""
-        lines += _indented(f"{name}: {words}", width)
-    return "\n".join(lines)
-
-
-def _indented(words: str, width: int | None) -> list[str]:
-    return wrapped(words, width, indent=4)
+        parts.append((text("explain.pictures"), pictures))
+    return Explanation(rule, text(f"{key}.title") if has(f"{key}.title") else "", tuple(parts))
 
 
 def _rates(rule: str) -> Iterator[str]:
@@ -63,10 +83,19 @@ def _rates(rule: str) -> Iterator[str]:
     if rates is None:
         yield text("explain.unmeasured")
         return
-    for name, one in (("found", rates.found), ("false", rates.false)):
+    for outcome, one in (("found", rates.found), ("false", rates.false)):
         if one.total:
             low, high = one.interval
             yield text(
-                f"explain.{name}", count=one.count, total=one.total, share=one.share, low=low,
+                f"explain.{outcome}", count=one.count, total=one.total, share=one.share, low=low,
                 high=high,
             )  # fmt: skip
+
+
+def _pictures(view: View[Any], rule: str) -> Iterator[str]:
+    for one in view.pictures:
+        if rule in one.shows:
+            name = f"{view.name}.{one.name}"
+            caption = f"pictures.{name}"
+            words = text(caption, split=text("labels.test")) if has(caption) else ""
+            yield f"{name}: {words}"

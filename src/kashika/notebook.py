@@ -1,7 +1,8 @@
 """One line of a notebook for each view, and one for the whole report.
 
 Everywhere `model` is an `nn.Module`, or anything else that is a `Network`. `X` and `y` are NumPy
-arrays, tensors, lists or pandas objects; instead of both, `X` may be a `Dataset` or `DataLoader`.
+arrays, tensors, lists or pandas objects, and `X` a tuple of them or a mapping for a network of
+several inputs; instead of both, `X` may be a `Dataset`, a `DataLoader` or batches.
 The network and the data come back as they were.
 """
 
@@ -19,6 +20,7 @@ from kashika import report
 from kashika.distribution import FloatArray
 from kashika.errors import need
 from kashika.history import History
+from kashika.look import ROWS, Look
 from kashika.naming import Split
 from kashika.progress import Clock, Progress
 from kashika.run import Network, Observations, Run
@@ -52,6 +54,9 @@ def predictions(
     *,
     split: Split = "test",
     loss: Any = None,
+    device: str | None = None,
+    batch_size: int | None = None,
+    max_samples: int | None = None,
 ) -> _predictions.Predictions:
     """Look at where the network is right, wrong, and over-sure.
 
@@ -59,8 +64,10 @@ def predictions(
     ----------
     split : what the samples are, for the labels
     loss : name as in `torch.nn.functional`, or a function (outputs, targets); found if None
+    device, batch_size, max_samples : as for `analyze`
     """
-    run = _run(model, {split: _whole(X, y)}, loss=loss)
+    look = Look(loss=loss, gradients=False, batch_size=batch_size, max_samples=max_samples)
+    run = _run(model, {split: _whole(X, y)}, look, device=device)
     return _predictions.VIEW.measure(run)
 
 
@@ -78,6 +85,9 @@ def boundary(
     grid: tuple[FloatArray, FloatArray] | None = None,
     seed: int = 0,
     loss: Any = None,
+    device: str | None = None,
+    batch_size: int | None = None,
+    max_samples: int | None = None,
 ) -> _boundary.Boundary:
     """Look at where a network changes its mind, and how far samples lie from there.
 
@@ -98,6 +108,7 @@ def boundary(
         is shown; laid over the samples if None
     seed : of the choice of samples, where there are many, and of t-SNE
     loss : name as in `torch.nn.functional`, or a function (outputs, targets); found if None
+    device, batch_size, max_samples : as for `analyze`
 
     Raises
     ------
@@ -107,7 +118,8 @@ def boundary(
         If a sample, column or method does not exist, or a grid is given for several maps.
     """
     data: dict[Split, object] = {split: _whole(X, y)}
-    run = _run(model, data if test is None else data | {"test": test}, loss=loss)
+    look = Look(loss=loss, gradients=False, batch_size=batch_size, max_samples=max_samples)
+    run = _run(model, data if test is None else data | {"test": test}, look, device=device)
     return _boundary.measure(
         need(run.network, "network"), _boundary.shown(run),
         through=through, features=features, at=at, method=method, grid=grid, seed=seed,
@@ -126,6 +138,9 @@ def features(
     rows: int | None = None,
     seed: int = 0,
     loss: Any = None,
+    device: str | None = None,
+    batch_size: int | None = None,
+    max_samples: int | None = None,
 ) -> _features.Features:
     """Look at how the classes are separated in a layer, or in the outputs.
 
@@ -139,6 +154,7 @@ def features(
     rows : at most so many samples are projected; 5,000 if None
     seed : of the choice of rows, where there are many, and of t-SNE
     loss : name as in `torch.nn.functional`, or a function (outputs, targets); found if None
+    device, batch_size, max_samples : as for `analyze`
 
     Raises
     ------
@@ -146,10 +162,12 @@ def features(
         If there is no such layer.
     """
     data: dict[Split, object] = {} if train is None else {"train": train}
-    run = _run(
-        model, data | {split: _whole(X, y)}, loss=loss, layer=layer, position=position, rows=rows,
-        seed=seed,
+    look = Look(
+        loss=loss, layers=_layers(layer), position=position, gradients=False,
+        rows=ROWS if rows is None else rows, seed=seed,
+        batch_size=batch_size, max_samples=max_samples,
     )  # fmt: skip
+    run = _run(model, data | {split: _whole(X, y)}, look, device=device)
     return _features.measure(run.observations, split=split, layer=layer, seed=seed)
 
 
@@ -166,7 +184,7 @@ def weights(model: nn.Module | Network | str | Path) -> _weights.Weights:
 
         path = Path(model)
         return _weights.VIEW.measure(Run(path.name, checkpoint=checkpoint_of(read(path))))
-    return _weights.VIEW.measure(_run(model, {}))
+    return _weights.VIEW.measure(_run(model, {}, Look()))
 
 
 def gradients(
@@ -176,6 +194,9 @@ def gradients(
     *,
     split: Split = "test",
     loss: Any = None,
+    device: str | None = None,
+    batch_size: int | None = None,
+    max_samples: int | None = None,
 ) -> _gradients.Gradients:
     """Look at the gradient of the mean loss over the samples; `.grad` stays as it is.
 
@@ -183,8 +204,10 @@ def gradients(
     ----------
     split : what the samples are, for the labels
     loss : name as in `torch.nn.functional`, or a function (outputs, targets); found if None
+    device, batch_size, max_samples : as for `analyze`
     """
-    run = _run(model, {split: _whole(X, y)}, loss=loss, gradients=True)
+    look = Look(loss=loss, batch_size=batch_size, max_samples=max_samples)
+    run = _run(model, {split: _whole(X, y)}, look, device=device)
     return _gradients.VIEW.measure(run)
 
 
@@ -209,7 +232,7 @@ def analyze(
 
     Parameters
     ----------
-    train, valid, test : (X, y), `Dataset` or `DataLoader`
+    train, valid, test : (X, y), a mapping with targets, `Dataset`, `DataLoader` or batches
     history : a folder with logs, a `History`, or {"train_loss": [0.7, …], …}
     loss : name as in `torch.nn.functional`, or a function (outputs, targets); found if None
     layer : the layer whose features are looked at; the outputs if None
@@ -234,50 +257,38 @@ def analyze(
     if model is None:
         run = Run(name, history=logs)
     else:
-        run = _run(
-            model, data, loss=loss, layer=layer,
+        look = Look(
+            loss=loss, layers=_layers(layer),
             gradients=views is None or any(view.gradients for view in views),
-            device=device, batch_size=batch_size, max_samples=max_samples,
+            batch_size=batch_size, max_samples=max_samples,
         )  # fmt: skip
-        run = replace(run, name=name, history=logs)
+        run = replace(_run(model, data, look, device=device), name=name, history=logs)
     run = replace(run, frozen=tuple(frozen), provenance=[*versions(), ("seed", "0")])
     return report.analyze(run, views=views, rules=rules)
 
 
-def _run(
-    model: Any,
-    data: Mapping[Split, object],
-    *,
-    loss: Any = None,
-    layer: str | None = None,
-    gradients: bool = False,
-    device: str | None = None,
-    batch_size: int | None = None,
-    max_samples: int | None = None,
-    position: int | None = None,
-    rows: int | None = None,
-    seed: int = 0,
-) -> Run:
+def _run(model: Any, data: Mapping[Split, object], look: Look, *, device: str | None = None) -> Run:
     # All readers of files take a while to import.
     from kashika.load.samples import samples_of
     from kashika.load.samples.labels import outputs_of, relabelled
     from kashika.torch_network import TorchNetwork, is_module
     from kashika.torch_network.loss import known_name
-    from kashika.torch_network.observing import ROWS
 
     if is_module(model):
-        network: Network = TorchNetwork(
-            model, loss=loss, layers=() if layer is None else (layer,), gradients=gradients,
-            device=device, batch_size=batch_size, max_samples=max_samples, progress=_bar(),
-            position=position, rows=ROWS if rows is None else rows, seed=seed,
-        )  # fmt: skip
+        look = replace(look, progress=_bar())
+        network: Network = TorchNetwork(model, look, device=device)
     else:
         network = model
     given = {split: samples_of(value, split=split) for split, value in data.items()}
     outputs = outputs_of(network, given)
-    samples, notes = relabelled(given, outputs=outputs, loss=known_name(loss))
+    samples, notes = relabelled(given, outputs=outputs, loss=known_name(look.loss))
     seen = Observations(network, samples)
+    layer = next(iter(look.layers), None)
     return Run("notebook", network=network, observations=seen, layer=layer, notes=notes)
+
+
+def _layers(layer: str | None) -> tuple[str, ...]:
+    return () if layer is None else (layer,)
 
 
 def _whole(X: object, y: object) -> object:
@@ -298,7 +309,9 @@ def _bar() -> Progress | None:
     shown: list[Any] = []
 
     def show(split: str, seen: int, known: int | None) -> None:
-        line = clock.line(split, seen, known)
+        line, warning = clock.line(split, seen, known), clock.warning(seen, known)
+        if warning is not None:
+            display(html(warning))
         if line is None or (not shown and not line):  # too short a pass for a bar
             return
         bar = f'<progress value="{seen}" max="{known}"></progress> ' if known and line else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kashika.distribution import Array, Distribution, FloatArray, IntArray
+from kashika.fingerprint import fingerprints
 from kashika.task import Task
 from kashika.texts import Sentence
 
@@ -23,8 +24,8 @@ class Layer:
     ----------
     name : of the module; "act#2" for its second call, "relu(fc1)" for a function applied to fc1
     kind : type of the module, "ReLU"
-    values : its outputs on all samples; of a batch with more than half a million of them, on a
-        seeded choice of its samples
+    values : its outputs on all samples; of a batch with more than 131,072 of them, on a seeded
+        choice of its samples
     active : (units,) int, in how many samples the unit was above zero, at any position; (0,) for
         types that are not in `RELU_LIKE`
     features : (rows, units) its output for some of the samples
@@ -66,6 +67,26 @@ class SampleGradients:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Modes:
+    """The loss of the same samples, in evaluation mode and as it is while training.
+
+    Attributes
+    ----------
+    kinds : types of the modules that act otherwise while training, "BatchNorm2d", in the order of
+        their names in the network
+    evaluating : mean loss in evaluation mode
+    training : (repetitions,) mean loss with these modules in training mode; dropout draws anew each
+        time, and batch norm takes the statistics of these samples
+    samples : how many there were
+    """
+
+    kinds: Sequence[str]
+    evaluating: float
+    training: FloatArray
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Observation:
     """What one pass over a split saw.
 
@@ -101,6 +122,9 @@ class Observation:
     samples : number of samples
     owner, place : (n,) int, the sample and the position in it that an answer belongs to; empty
         where a sample has one answer
+    fingerprints : (samples,) int64, the same where the inputs of two samples are the same bytes
+    modes : of some samples of the training split; None where no module acts otherwise in training
+        mode, or the network does not run in it
     notes : what was left out or went otherwise
     """
 
@@ -125,6 +149,8 @@ class Observation:
     labels: IntArray = field(default_factory=lambda: np.empty((0, 4), dtype=np.int64))
     owner: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     place: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    fingerprints: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    modes: Modes | None = None
     notes: Sequence[Sentence] = ()
 
     @classmethod
@@ -163,6 +189,7 @@ class Observation:
                 variance=float(np.mean(np.var(values, axis=0))) if values.size else np.nan,
             ),
             labels=answers.labels,
+            fingerprints=fingerprints([inputs]),
         )  # fmt: skip
 
     @property

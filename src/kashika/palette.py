@@ -20,6 +20,8 @@ INK = "#222324"
 RINGS = 100
 """Up to so many misclassified samples are ringed; more rings would hide the points."""
 
+_WIDE_RINGS = 20
+
 BLACK = "#0b0b0b"
 """Text and lines on a picture's own light ground; it stays as it is."""
 
@@ -33,9 +35,15 @@ def class_colour(index: int) -> str:
     return _CLASS_COLOURS[index % len(_CLASS_COLOURS)]
 
 
+def ring_size(count: int) -> tuple[float, float]:
+    """Return diameter and width of so many rings, in points: many wide ones hide the samples."""
+    return (9.0, 1.3) if count <= _WIDE_RINGS else (6.0, 0.9)
+
+
 def class_marker(index: int) -> str:
     """Return the marker of a class."""
     return _CLASS_MARKERS[(index + index // len(_CLASS_COLOURS)) % len(_CLASS_MARKERS)]
+
 
 ALARM = "#d03b3b"
 """The place of a finding: 4:1 on white and on the page's dark ground."""

@@ -9,9 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-from kashika.distribution import Distribution, FloatArray
+from kashika.distribution import Array, Distribution, FloatArray
 
 Shape = tuple[int, ...]
+
+UNITS, ENTRIES = 128, 256
+"""So many rows of a matrix, and entries of each, tell whether units are copies of each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,11 @@ class Initial:
     def sd(self) -> float:
         """Standard deviation."""
         return self.width / sqrt(3) if self.family == "uniform" else self.width
+
+    def below(self, x: FloatArray) -> FloatArray:
+        """Return the probability of a value of at most `x`, for a uniform one."""
+        share: FloatArray = np.clip((x - self.centre) / (2 * self.width) + 0.5, 0.0, 1.0)
+        return share
 
     def density(self, x: FloatArray) -> FloatArray:
         """Return the probability density at `x`; zero everywhere for a constant."""
@@ -56,6 +64,7 @@ class Parameter:
     values : its entries
     initial : what it was drawn from before training; None where that is not known
     trainable : whether it asks for a gradient; None where only a file is at hand
+    copied : share of its rows that repeat another one, as `copied_share` has it
     """
 
     name: str
@@ -63,11 +72,52 @@ class Parameter:
     values: Distribution
     initial: Initial | None
     trainable: bool | None
+    copied: float = np.nan
 
     @property
     def layer(self) -> str:
         """Name of the module that it belongs to; "" for the network itself."""
         return self.name.rpartition(".")[0]
+
+
+def some_rows(shape: Shape) -> tuple[slice, slice]:
+    """Return which rows of a matrix, and which entries of them, `copied_share` looks at."""
+    rows, entries = shape[0], prod(shape[1:])
+    return slice(None, None, -(-rows // UNITS) or 1), slice(None, None, -(-entries // ENTRIES) or 1)
+
+
+@np.errstate(all="ignore")
+def copied_share(values: Array) -> float:
+    """Tell how many rows of a matrix, of those that are not zero, repeat another one.
+
+    Units that start alike get the same gradient and stay alike, but for what rounding adds. How
+    close two rows must be depends on their width, so that chance makes a pair of a million: to one
+    per cent of their norm, for a single entry to a millionth.
+
+    Parameters
+    ----------
+    values : (rows, …) weights; of many rows some are looked at, evenly spread
+
+    Returns
+    -------
+    0 to 1, where all are the same; NaN of fewer than two rows, or values that are not finite
+    """
+    if values.ndim < 2 or not values.size:
+        return np.nan
+    some = values[some_rows(values.shape)]
+    rows = some.reshape(len(some), -1).astype(np.float64)
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    if len(rows) < 2 or not np.isfinite(norms).all():
+        return np.nan
+    rows, norms = rows[norms > 0], norms[norms > 0]
+    if len(rows) < 2:
+        return 0.0
+    # Rows that are alike have about the same product with any direction, and so stand side by side
+    # in the order of these products.
+    order = np.argsort(rows @ np.random.default_rng(0).normal(size=rows.shape[1]), kind="stable")
+    apart = np.diff(rows[order], axis=0)
+    near = 10.0 ** (-6 / min(rows.shape[1], 3)) * np.maximum(norms[order][1:], norms[order][:-1])
+    return float(np.mean(np.sqrt(np.einsum("ij,ij->i", apart, apart)) <= near))
 
 
 def initials(kind: str, shapes: Mapping[str, Shape]) -> dict[str, Initial]:

@@ -13,6 +13,9 @@ from kashika.neighbours import NEIGHBOURS, chosen, trustworthiness
 from kashika.palette import RINGS
 from kashika.texts import Sentence
 
+Key = Literal["below", "inside", ""]
+"""Where a picture names the classes: below its axes, inside them, or nowhere."""
+
 MAPPED = 5_000
 """So many rows make the t-SNE that other rows are embedded into, a seeded choice of more."""
 
@@ -40,6 +43,8 @@ class Projection:
     explained : share of the variance that the two axes of a PCA carry; else NaN
     perplexity : of t-SNE; else NaN
     refused : why there are no coordinates
+    alike : other layers with the same features; "" for the outputs
+    key : where its picture names the classes
 
     References
     ----------
@@ -59,6 +64,8 @@ class Projection:
     explained: float = np.nan
     perplexity: float = np.nan
     refused: Sentence | None = None
+    alike: tuple[str, ...] = ()
+    key: Key = "below"
 
     @property
     def places(self) -> tuple[FloatArray, Array]:
@@ -97,6 +104,16 @@ class Embedding:
     test: Projection
 
     @property
+    def layer(self) -> str:
+        """The layer; "" for the outputs."""
+        return self.test.layer
+
+    @property
+    def alike(self) -> tuple[str, ...]:
+        """Other layers with the same features."""
+        return self.test.alike
+
+    @property
     def limits(self) -> tuple[float, float]:
         """Least and greatest target of a regression, of both."""
         both = np.concatenate([self.train.targets, self.test.targets])
@@ -117,10 +134,9 @@ def project(features: FloatArray, *, seed: int = 0) -> tuple[Projection, ...]:
     Projections without labels; one that cannot be made says why.
     """
     features = np.asarray(features, dtype=np.float64)
-    plane = principal(features, seed=seed)
+    plane = planar(features, seed=seed)
     if plane.refused is not None or plane.method == "plain":
         return (plane,)
-    plane = replace(plane, trustworthiness=_trust(features, plane.coordinates, seed))
     tsne = replace(plane, method="tsne", explained=np.nan)
     if len(features) < NEIGHBOURS:
         return plane, _refused(tsne, "features.few_for_tsne", rows=len(features))
@@ -161,6 +177,42 @@ def principal(features: FloatArray, *, seed: int = 0) -> Projection:
     return replace(one, coordinates=places, explained=explained)
 
 
+def planar(features: FloatArray, *, seed: int = 0) -> Projection:
+    """Bring features into the plane of their largest variance, and tell how faithful that is.
+
+    Parameters
+    ----------
+    features : (rows, units), all finite
+    seed : of the rows that are asked, and of the directions of very wide features
+    """
+    plane = principal(features, seed=seed)
+    if plane.refused is not None or plane.method == "plain":
+        return plane
+    places = plane.coordinates
+    return replace(plane, trustworthiness=_trust(np.asarray(features, np.float64), places, seed))
+
+
+def embed_in_plane(train: FloatArray, test: FloatArray, *, seed: int = 0) -> Embedding:
+    """Put test samples into the plane of the largest variance of the training samples.
+
+    Parameters and result as those of `embed`; it takes a hundredth of the time.
+    """
+    train, test = (np.asarray(one, dtype=np.float64) for one in (train, test))
+    plane = planar(train, seed=seed)
+    if plane.refused is not None:
+        return Embedding(plane, _unlabelled(plane, len(test)))
+    if plane.method == "plain" or not len(test):
+        return embed(train, test, seed=seed)
+    from sklearn.decomposition import PCA
+
+    narrow = _narrowing(train, seed=seed)
+    made = PCA(2, svd_solver="full").fit(narrow(train))
+    places, placed = made.transform(narrow(train)), made.transform(narrow(test))
+    rate = _trust_among(train, test, places, placed, seed)
+    one, other = replace(plane, coordinates=places), _unlabelled(plane, len(test))
+    return Embedding(one, replace(other, coordinates=placed, trustworthiness=rate))
+
+
 def embed(train: FloatArray, test: FloatArray, *, seed: int = 0) -> Embedding:
     """Put test samples into the t-SNE of the training samples, which does not move for them.
 
@@ -194,11 +246,9 @@ def embed(train: FloatArray, test: FloatArray, *, seed: int = 0) -> Embedding:
     few = min(5.0, perplexity)  # as openTSNE has it, which would complain where there are fewer
     placed = np.asarray(fitted.transform(narrow(test), perplexity=few), dtype=np.float64)
     places = np.asarray(fitted, dtype=np.float64)
-    together = np.concatenate([places, placed])
-    if not np.isfinite(together).all():
+    if not (np.isfinite(places).all() and np.isfinite(placed).all()):
         return _both_refused(one, other, "features.tsne_failed")
-    asked = rows + chosen(len(test), seed=seed)
-    rate = trustworthiness(np.concatenate([train, test]), together, asked=asked, among=rows)
+    rate = _trust_among(train, test, places, placed, seed)
     one = replace(one, coordinates=places, trustworthiness=_trust(train, places, seed))
     other = replace(other, coordinates=placed, trustworthiness=rate)
     return Embedding(replace(one, perplexity=perplexity), replace(other, perplexity=perplexity))
@@ -232,6 +282,17 @@ def _tsne(features: FloatArray, seed: int) -> tuple[float, Any]:
 
 def _trust(features: FloatArray, places: FloatArray, seed: int) -> float:
     return trustworthiness(features, places, asked=chosen(len(features), seed=seed))
+
+
+def _trust_among(
+    train: FloatArray, test: FloatArray, places: FloatArray, placed: FloatArray, seed: int
+) -> float:
+    """Return whether the neighbours of test samples among the training samples are theirs."""
+    rows = len(train)
+    return trustworthiness(
+        np.concatenate([train, test]), np.concatenate([places, placed]),
+        asked=rows + chosen(len(test), seed=seed), among=rows,
+    )  # fmt: skip
 
 
 def _unlabelled(projection: Projection, rows: int) -> Projection:

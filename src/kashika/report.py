@@ -63,6 +63,11 @@ class Report:
         return max(counted, default=Level.OK)
 
     @property
+    def partial(self) -> tuple[Sentence, ...]:
+        """Which looks at the data the user interrupted: the notes that say so."""
+        return tuple(note for note in self.notes if note.key == "notes.observe.interrupted")
+
+    @property
     def diagnoses(self) -> tuple[Diagnosis, ...]:
         """What most likely lies behind the findings: up to three causes, the likeliest first."""
         return diagnoses(self.findings)
@@ -108,7 +113,8 @@ class Report:
         """
         return console.render(
             self.name, self.findings, self.sections,
-            diagnoses=self.diagnoses, notes=self.notes, width=width, paint=paint,
+            diagnoses=self.diagnoses, partial=self.partial, notes=self.notes, width=width,
+            paint=paint,
         )  # fmt: skip
 
     def _repr_html_(self) -> str:
@@ -122,7 +128,8 @@ class Report:
     def _page(self) -> str:
         return page.render(
             self.name, self.findings, self.sections,
-            diagnoses=self.diagnoses, notes=[*self.unread, *self.notes], provenance=self.provenance,
+            diagnoses=self.diagnoses, partial=self.partial, notes=[*self.unread, *self.notes],
+            provenance=self.provenance,
         )  # fmt: skip
 
 

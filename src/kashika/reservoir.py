@@ -26,17 +26,16 @@ class Reservoir:
 
     def __init__(self, most: int) -> None:
         self.most = most
+        # Every row has a slot of its own, in which it stays, or makes room for another one.
         self._keys: FloatArray = np.empty(0)
         self._ids: IntArray = np.empty(0, dtype=np.int64)
-        self._columns: dict[str, list[Array]] | None = None
-        self._settled = False
+        self._columns: dict[str, Array] | None = None
 
     def wanted(self, keys: FloatArray) -> IntArray:
         """Return which of the next rows may stay: (wanted,) int, increasing."""
-        limit = np.partition(self._keys, self.most - 1)[self.most - 1] if self._full else np.inf
-        found = np.flatnonzero(keys < limit)
+        found = np.flatnonzero(keys < (self._keys.max() if self._full else np.inf))
         if len(found) > self.most:  # more at once than can stay
-            found = np.sort(found[np.argsort(keys[found], kind="stable")[: self.most]])
+            found = np.sort(found[np.argpartition(keys[found], self.most - 1)[: self.most]])
         return found
 
     def add(self, keys: FloatArray, ids: IntArray, columns: Mapping[str, Array]) -> None:
@@ -49,18 +48,38 @@ class Reservoir:
         columns : {name: (rows, …)}
         """
         if self._columns is None:
-            self._columns = {name: [] for name in columns}
+            self._columns = {
+                name: np.empty((self.most, *one.shape[1:]), dtype=one.dtype)
+                for name, one in columns.items()
+            }
         for name in [*self._columns]:
             before, new = self._columns[name], columns.get(name)
-            if new is None or (before and before[0].shape[1:] != new.shape[1:]):
+            if new is None or before.shape[1:] != new.shape[1:]:
                 del self._columns[name]
             else:
-                before.append(new)
-        self._keys = np.concatenate([self._keys, keys])
-        self._ids = np.concatenate([self._ids, ids])
-        self._settled = False
-        if len(self._keys) > 2 * self.most:
-            self._settle()
+                self._columns[name] = before.astype(np.result_type(before, new), copy=False)
+        known = len(self._keys)
+        room = min(self.most - known, len(keys))
+        self._keys = np.concatenate([self._keys, keys[:room]])
+        self._ids = np.concatenate([self._ids, ids[:room]])
+        self._put(np.arange(known, known + room), {n: columns[n][:room] for n in self._columns})
+        if room < len(keys):
+            slots, rows = self._exchanged(keys[room:])
+            new = room + rows
+            self._keys[slots], self._ids[slots] = keys[new], ids[new]
+            self._put(slots, {name: columns[name][new] for name in self._columns})
+
+    def _exchanged(self, keys: FloatArray) -> tuple[IntArray, IntArray]:
+        """Return the slots of those that go, and which of the new rows take their places."""
+        most = min(len(keys), self.most)  # that may go
+        going = np.argpartition(self._keys, self.most - most)[self.most - most :]
+        stays = np.zeros(most + len(keys), dtype=bool)
+        stays[np.argpartition(np.concatenate([self._keys[going], keys]), most - 1)[:most]] = True
+        return going[~stays[:most]], np.flatnonzero(stays[most:])
+
+    def _put(self, slots: IntArray, columns: Mapping[str, Array]) -> None:
+        for name, one in (self._columns or {}).items():
+            one[slots] = columns[name]
 
     @property
     def ids(self) -> IntArray:
@@ -72,20 +91,18 @@ class Reservoir:
     def columns(self) -> dict[str, Array]:
         """{name: (rows, …)} what they brought with them."""
         self._settle()
-        return {name: parts[0] for name, parts in (self._columns or {}).items()}
+        return {name: one[: len(self._ids)] for name, one in (self._columns or {}).items()}
 
     @property
     def _full(self) -> bool:
         return len(self._keys) >= self.most
 
     def _settle(self) -> None:
-        """Let the rows with the smallest keys stay, in the order of their numbers."""
-        if self._settled:
+        """Put the rows in the order of their numbers."""
+        order = np.argsort(self._ids, kind="stable")
+        if np.array_equal(order, np.arange(len(order))):  # nothing had to go
             return
-        stay = np.argsort(self._keys, kind="stable")[: self.most]
-        stay = stay[np.argsort(self._ids[stay], kind="stable")]
+        self._keys, self._ids = self._keys[order], self._ids[order]
         if self._columns is not None:
-            for name, parts in self._columns.items():
-                self._columns[name] = [np.concatenate(parts)[stay]]
-        self._keys, self._ids = self._keys[stay], self._ids[stay]
-        self._settled = True
+            for name, one in self._columns.items():  # one by one, to hold one of them twice only
+                self._columns[name] = one[order]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from kashika.texts import Sentence
 
 Inputs = Any
 """One array, a tuple of arrays, or a mapping from argument to array, for some samples."""
+
+TARGETS = ("labels", "label", "label_ids", "targets", "target", "y")
+"""Names of the targets in a batch that is a mapping."""
 
 
 class Samples(Protocol):
@@ -41,38 +44,70 @@ class Arrays:
 
     Attributes
     ----------
-    inputs : (n, …)
+    inputs : (n, …), a tuple of such, or a mapping from argument to such
     targets : (n,) or (n, targets); words until they are understood as classes
     class_names : of the classes 0, 1, …; empty where they have none
+    columns : names of the columns of the inputs; empty where they have none
     """
 
-    inputs: Array
+    inputs: Inputs
     targets: Array
     class_names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, inputs: object, targets: object, *, split: str) -> Arrays:
         """Take NumPy arrays, tensors, lists and pandas objects alike.
+
+        Parameters
+        ----------
+        inputs : one of them; a tuple, or a mapping from argument to such, for several inputs. What
+            is no numbers in a mapping, such as texts, is left out.
 
         Raises
         ------
         MismatchError
             If they are not numbers, are empty, or differ in length; targets may be words.
         """
-        x, y = as_array(inputs, split=split), as_array(targets, split=split, words=True)
-        if not x.ndim or not y.ndim or len(x) != len(y) or not len(x):
-            raise MismatchError(
-                "errors.lengths", split=split, inputs=x.shape, targets=y.shape
-            )  # fmt: skip
-        return cls(x, y)
+        y = as_array(targets, split=split, words=True)
+        x: Inputs
+        if isinstance(inputs, Mapping):
+            x = {str(key): as_array(one, split=split) for key, one in inputs.items() if _held(one)}
+        elif isinstance(inputs, tuple | list) and _several(inputs, samples=y.shape[:1]):
+            x = tuple(as_array(one, split=split) for one in inputs)
+        else:
+            x = as_array(inputs, split=split)
+        parts = _parts(x)
+        if (
+            not parts
+            or not y.ndim
+            or not len(y)
+            or any(one.shape[:1] != y.shape[:1] for one in parts)
+        ):
+            found = ", ".join(str(one.shape) for one in parts) or "{}"
+            raise MismatchError("errors.lengths", split=split, inputs=found, targets=y.shape)
+        names = map(str, getattr(inputs, "columns", ()))
+        return cls(x, y, columns=tuple(names))
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.targets)
 
-    def batches(self, size: int) -> Iterator[tuple[Array, Array]]:
+    def at(self, rows: slice | Array) -> Arrays:
+        """Return some of the samples."""
+        x = self.inputs
+        if isinstance(x, Mapping):
+            x = {key: one[rows] for key, one in x.items()}
+        elif isinstance(x, tuple):
+            x = tuple(one[rows] for one in x)
+        else:
+            x = x[rows]
+        return replace(self, inputs=x, targets=self.targets[rows])
+
+    def batches(self, size: int) -> Iterator[tuple[Inputs, Array]]:
         """Give inputs and targets, `size` samples at once."""
         for start in range(0, len(self), size):
-            yield self.inputs[start : start + size], self.targets[start : start + size]
+            some = self.at(slice(start, start + size))
+            yield some.inputs, some.targets
 
 
 class Network(Protocol):
@@ -159,8 +194,33 @@ class Observations(Mapping[Split, Observation]):
     def notes(self) -> list[Sentence]:
         """What was left out or went otherwise so far, each said once."""
         seen = (one for one in self._seen.values() if isinstance(one, Observation))
-        said = {str(note): note for one in seen for note in one.notes}
-        return [*said.values()]
+        said = [note for one in seen for note in one.notes]
+        # Data that are read batch by batch know only afterwards what could not be read.
+        said += [
+            note
+            for split in self._seen
+            if split in self._samples
+            for note in getattr(self._samples[split], "notes", ())
+        ]
+        return [*{str(note): note for note in said}.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where the inputs of a network are cut to show its boundary; in the usual ways if all None.
+
+    Attributes
+    ----------
+    through : three rows, whose plane is shown
+    features : two columns of the flattened inputs, from 0
+    at : row that gives the values of the other columns
+    projection : of all samples: "pca" or "tsne"
+    """
+
+    through: tuple[int, ...] | None = None
+    features: tuple[int, ...] | None = None
+    at: int | None = None
+    projection: Literal["pca", "tsne"] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,6 +235,7 @@ class Run:
     checkpoint : the file with its weights, readable without the network's code
     observations : {split: what the network did on it}
     layer : name or pattern of the layers whose features are looked at; the outputs if None
+    cut : where the inputs are cut to show the boundary
     frozen : patterns of the parameters that were not to be trained
     notes : every repair and choice that loading made
     unread : what was there and could not be read, as errors say it
@@ -187,6 +248,7 @@ class Run:
     checkpoint: Checkpoint | None = None
     observations: Mapping[Split, Observation] = field(default_factory=lambda: MappingProxyType({}))
     layer: str | None = None
+    cut: Cut = Cut()
     frozen: tuple[str, ...] = ()
     notes: Sequence[Sentence] = ()
     unread: Sequence[Sentence] = ()
@@ -205,6 +267,27 @@ class Run:
     def observed(self) -> Sequence[Sentence]:
         """What was left out or went otherwise in the observations that were made so far."""
         return self.observations.notes if isinstance(self.observations, Observations) else ()
+
+
+def _held(value: object) -> bool:
+    """Tell an array, a tensor or a column of numbers, of which there is one for each sample."""
+    kind = str(getattr(value, "dtype", "object"))
+    return getattr(value, "shape", ()) != () and not kind.startswith(("object", "str", "<U", "|S"))
+
+
+def _several(inputs: Sequence[object], *, samples: tuple[int, ...]) -> bool:
+    """Tell the arrays of several inputs from the rows of one."""
+    shapes = [tuple(getattr(one, "shape", ())) for one in inputs]
+    rows = (len(inputs),) == samples and len(set(shapes)) == 1
+    arrays = all(shape != () for shape in shapes)
+    return not rows and arrays and any(shape[:1] == samples for shape in shapes)
+
+
+def _parts(inputs: Inputs) -> list[Array]:
+    """Return the arrays of inputs."""
+    if isinstance(inputs, Mapping):
+        return [*inputs.values()]
+    return [*inputs] if isinstance(inputs, tuple) else [inputs]
 
 
 def as_array(values: object, *, split: str, words: bool = False) -> Array:

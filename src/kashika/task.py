@@ -19,6 +19,8 @@ Meaning = Literal[
 _SETTLED = ("logits", "log_probabilities", "logit", "probability", "values")
 """Meanings that the name of the loss alone settles, where there are no labels."""
 
+_CHUNK = 1 << 16  # numbers that stay in the cache
+
 _OPEN_ENDED = ("Linear", "LazyLinear", "Bilinear", "Conv1d", "Conv2d", "Conv3d")
 
 LOSS: dict[Meaning, str] = {
@@ -69,7 +71,7 @@ class Task:
 
     def probabilities(self, outputs: FloatArray) -> FloatArray:
         """Turn the outputs of a classifier into (n, classes) probabilities."""
-        values = np.asarray(outputs, dtype=np.float64).reshape(len(outputs), -1)
+        values = _columns(np.asarray(outputs, dtype=np.float64))
         with np.errstate(over="ignore", invalid="ignore"):
             match self.outputs:
                 case "probabilities":
@@ -83,14 +85,38 @@ class Task:
                     shifted = np.exp(values - values.max(axis=1, keepdims=True))
                     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
+    def chances(self, outputs: FloatArray, classes: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return the (n,) probabilities of the most likely class and of the given `classes`.
+
+        As `probabilities` gives them, without forming those of all other classes in double
+        precision, which for the words of a language would take more than the network itself.
+        """
+        values, every = _columns(np.asarray(outputs)), np.arange(len(outputs))
+        if values.shape[1] < 2 or self.outputs == "probabilities":
+            all_of_them = self.probabilities(values)
+            return all_of_them.max(axis=1, initial=-np.inf), all_of_them[every, classes]
+        top, total = np.empty(len(values)), np.empty(len(values))
+        rows = max(1, _CHUNK // values.shape[1])
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(values), rows):
+                here = slice(start, start + rows)
+                most = values[here].max(axis=1, keepdims=True)
+                terms = values[here] - most
+                top[here] = most[:, 0]
+                total[here] = np.exp(terms, out=terms).sum(axis=1, dtype=np.float64)
+            given = np.exp(values[every, classes].astype(np.float64) - top)
+        return 1 / total, given / total
+
     def predicted(self, outputs: FloatArray) -> IntArray:
         """Return the (n,) classes that the outputs of a classifier stand for; -1 for NaN."""
-        values = np.asarray(outputs).reshape(len(outputs), -1)
+        values = _columns(np.asarray(outputs))
         if self.outputs in ("logit", "probability"):
-            answers = values[:, 0] > (0.0 if self.outputs == "logit" else 0.5)
+            decisive = values[:, 0]
+            answers = decisive > (0.0 if self.outputs == "logit" else 0.5)
         else:
             answers = values.argmax(axis=1)
-        return np.where(np.isnan(values).any(axis=1), -1, answers).astype(np.int64)
+            decisive = values[np.arange(len(values)), answers]  # NaN, where there is one
+        return np.where(np.isnan(decisive), -1, answers).astype(np.int64)
 
     def given(self, outputs: FloatArray) -> npt.NDArray[np.bool_]:
         """Return (n, labels) which labels the outputs of a task with several labels give."""
@@ -196,7 +222,7 @@ def as_labels(targets: Array, *, classes: int, split: str) -> IntArray:
     """
     if targets.dtype.kind not in "fiub":
         raise MismatchError("errors.not_numbers", split=split, found=targets.dtype)
-    flat = np.asarray(targets).reshape(len(targets), -1)
+    flat = _columns(np.asarray(targets))
     if flat.shape[1] != 1:
         raise MismatchError("errors.labels_shape", split=split, shape=targets.shape)
     if not _whole(flat):
@@ -234,6 +260,11 @@ def _are_labels(targets: Array, columns: int, loss: str | None) -> bool:
     if targets.dtype.kind not in "fiub" or targets.ndim != 2 or targets.shape[1] != columns:
         return False
     return bool(np.all((targets == 0) | (targets == 1)))
+
+
+def _columns(values: Array) -> Array:
+    """Return (n, …) as (n, columns); there may be none of them."""
+    return values.reshape(len(values), int(np.prod(values.shape[1:])))
 
 
 def _entropy(shares: FloatArray) -> FloatArray:

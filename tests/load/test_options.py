@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kashika.errors import LoadError
-from kashika.load.options import Options, configured, ignoring, renaming, within
+from kashika.load.options import Options, columns, configured, ignoring, renaming, rows, within
 from kashika.texts import speaking
 from kashika.view import Setting
 
@@ -53,6 +53,10 @@ def test_every_option_may_stand_in_the_file_and_its_paths_are_relative_to_it(
         log = ["output", "/logs/older.csv"]
         target = "species"
         weights = "model_ema"
+        through = [3, 0, 15]
+        features = ["petal length", 2]
+        at = 0
+        projection = "tsne"
         rename = { "my loss" = "valid_loss" }
         """,
     )
@@ -67,6 +71,10 @@ def test_every_option_may_stand_in_the_file_and_its_paths_are_relative_to_it(
         log=(f"{tmp_path}/output", "/logs/older.csv"),
         target="species",
         weights="model_ema",
+        through=(3, 0, 15),
+        features=("petal length", 2),
+        at=0,
+        projection="tsne",
         rename={"my loss": "valid_loss"},
     )
 
@@ -100,9 +108,9 @@ def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
 
 def test_a_key_that_there_is_not_is_told_which_there_are(tmp_path: Path) -> None:
     assert misread(tmp_path, 'modell = "mlp.py:MLP"') == (
-        "expected the keys batch_size, checkpoint, data, device, frozen, lang, layer, log, "
-        "loss, max_samples, model, position, rename, rules, target, view, weights, found "
-        "'modell'; correct the key"
+        "expected the keys at, batch_size, checkpoint, data, device, features, frozen, lang, "
+        "layer, log, loss, max_samples, model, position, projection, rename, rules, target, "
+        "through, view, weights, found 'modell'; correct the key"
     )
 
 
@@ -119,12 +127,17 @@ def test_a_key_that_there_is_not_is_told_which_there_are(tmp_path: Path) -> None
         ("rules = ['curves.slow']", "rules", "['curves.slow']"),
         ("rename = 'a=b'", "rename", "'a=b'"),
         ("rename = { a = 1 }", "rename", "{'a': 1}"),
+        ("through = '1,2,3'", "through", "'1,2,3'"),
+        ("through = [1, -2, 3]", "through", "[1, -2, 3]"),
+        ("features = [true, 2]", "features", "[True, 2]"),
+        ("at = -1", "at", "-1"),
+        ("projection = 2", "projection", "2"),
     ],
 )
 def test_a_value_of_another_type_is_told(tmp_path: Path, line: str, name: str, value: str) -> None:
     assert misread(tmp_path, line) == (
-        f"expected text (a list for view and frozen, a table for rules) for {name}, found {value}; "
-        "correct the value"
+        "expected text (a list for view, frozen, through and features, a table for rules) for "
+        f"{name}, found {value}; correct the value"
     )
 
 
@@ -161,6 +174,22 @@ def test_a_renaming_is_split_at_its_last_sign() -> None:
     assert renaming(["a=b=valid_loss", "損失 = train_loss"]) == {
         "a=b": "valid_loss", "損失": "train_loss"
     }  # fmt: skip
+
+
+def test_rows_and_columns_stand_between_commas() -> None:
+    assert rows(None) == columns(None) == ()
+    assert rows("3, 14,0") == (3, 14, 0)
+    assert columns("petal length, 2") == ("petal length", 2)
+
+
+@pytest.mark.parametrize("word", ["", "1,two,3", "1,-2,3", "1.5,2,3", "1,,3"])
+def test_rows_that_are_no_numbers_are_told(word: str) -> None:
+    with pytest.raises(LoadError) as caught:
+        rows(word)
+    assert str(caught.value) == (
+        "--through: expected whole numbers from 0 with commas between them, such as 3,14,15, "
+        f"found {word!r}; correct it"
+    )
 
 
 @pytest.mark.parametrize("word", ["loss", "=valid_loss", "loss=", ""])

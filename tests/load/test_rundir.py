@@ -17,8 +17,9 @@ from torch import nn
 from kashika.errors import LoadError, MismatchError
 from kashika.load import Options, load
 from kashika.load.rundir import load_history
-from kashika.run import Run
+from kashika.run import Cut, Run
 from kashika.texts import speaking
+from kashika.views.boundary import VIEW as BOUNDARY
 
 CODE = """
 import numpy as np
@@ -286,3 +287,82 @@ def test_what_has_no_effect_without_a_network_is_noted_even_beside_logs_alone(
     notes = load(tmp_path, Options(data="mine.py:load")).notes
     with speaking("en"):
         assert list(map(str, notes)) == ["--data had no effect, since there is no --model"]
+
+
+# --- where the boundary is looked at --------------------------------------------------------------
+
+
+def flowers(directory: Path, **given: Any) -> Run:
+    """Load a network for the four columns of the irises."""
+    torch.save(nn.Linear(4, 3).state_dict(), directory / "model.pth")
+    code = directory / "code_of_the_user.py"
+    code.write_text("from torch import nn\ndef net():\n    return nn.Linear(4, 3)\n", "utf-8")
+    return load(directory, Options(**{"data": "iris"} | given, model=f"{code}:net"))
+
+
+@pytest.mark.parametrize(
+    ("features", "found"),
+    [
+        (("petal length (cm)", "sepal width (cm)"), (2, 1)),
+        ((3, 0), (3, 0)),
+        (("petal width (cm)", 0), (3, 0)),
+    ],
+)
+def test_columns_are_named_as_the_data_name_them_or_by_number(
+    tmp_path: Path, features: tuple[int | str, ...], found: tuple[int, int]
+) -> None:
+    assert flowers(tmp_path, features=features, at=7).cut == Cut(features=found, at=7)
+
+
+def test_the_columns_of_a_table_are_those_that_are_inputs(tmp_path: Path) -> None:
+    table = "id,kind,long,wide,2019,deep\n" + "\n".join(
+        f"{k},{k % 3},{k / 3},{k * k % 7},{k % 5},{k % 2}" for k in range(30)
+    )
+    (tmp_path / "flowers.csv").write_text(table, encoding="utf-8")
+    given = {"data": str(tmp_path / "flowers.csv"), "target": "kind"}
+    assert flowers(tmp_path, **given, features=("deep", "long")).cut.features == (3, 0)
+    assert flowers(tmp_path, **given, features=(2019, 1)).cut.features == (2, 1)
+    with pytest.raises(LoadError) as caught:
+        flowers(tmp_path, **given, features=("deep", "kind"))
+    assert str(caught.value) == (
+        "--features: expected the number of a column from 0, or one of the names "
+        "long, wide, 2019, deep, found 'kind'; correct it"
+    )
+
+
+def test_a_column_has_no_name_where_the_data_give_none(run: Path) -> None:
+    with pytest.raises(LoadError) as caught:
+        load(
+            run,
+            Options(
+                model=f"{run}/code_of_the_user.py:net",
+                data=f"{run}/code_of_the_user.py:load",
+                features=("width", 1),
+            ),
+        )
+    assert str(caught.value) == (
+        "--features: expected numbers of columns from 0, since the data name none, found 'width'; "
+        "give numbers"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "kinds"),
+    [
+        ({}, ["plane", "features", "projection"]),
+        ({"through": (3, 60, 110)}, ["plane"]),
+        ({"features": (0, 3)}, ["features"]),
+        ({"at": 3}, ["features"]),
+        ({"projection": "pca"}, ["projection"]),
+        ({"through": (3, 60, 110), "projection": "pca"}, ["plane", "projection"]),
+    ],
+)
+def test_only_the_pictures_that_are_asked_for_are_made(
+    tmp_path: Path, given: dict[str, Any], kinds: list[str]
+) -> None:
+    assert [one.kind for one in BOUNDARY.measure(flowers(tmp_path, **given)).maps] == kinds
+
+
+def test_where_to_cut_has_no_effect_without_a_network(run: Path) -> None:
+    notes = list(map(str, load(run, Options(at=0, through=(1, 2, 3))).notes))
+    assert "--through, --at had no effect, since there is no --model" in notes

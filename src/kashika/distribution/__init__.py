@@ -211,6 +211,46 @@ class Distribution:
         share = place % 1
         return float(low * (1 - share) + high * share)
 
+    def beyond(self, low: float, high: float) -> float:
+        """Return which share of the finite values lies below `low` or above `high`; NaN of none.
+
+        From codes each value lies within 0.4 % of its place.
+        """
+        if not self.finite:
+            return np.nan
+        if self.values is not None:
+            return int(np.count_nonzero((self.values < low) | (self.values > high))) / self.finite
+        places = code_values()
+        with np.errstate(invalid="ignore"):
+            outside = (places < low) | (places > high)
+        return int(self._counts()[outside].sum()) / self.finite
+
+    def distance(self, below: Callable[[FloatArray], FloatArray]) -> float:
+        """Return how far the finite values are from a distribution, 0 to 1: Kolmogorov-Smirnov.
+
+        Parameters
+        ----------
+        below : x -> the probability of a value of at most `x`, of a continuous distribution
+
+        Returns
+        -------
+        The largest difference between that and the share of the values; NaN without values. From
+        codes it is that of the values between which codes change, and so at most too small.
+        """
+        if not self.finite:
+            return np.nan
+        if self.values is not None:
+            expected = below(np.sort(self.values.astype(np.float64)))
+            steps = np.arange(self.finite + 1) / self.finite
+            return float(max((steps[1:] - expected).max(), (expected - steps[:-1]).max()))
+        order = ascending()
+        counts, places = self._counts()[order], code_values()[order]
+        seen = np.flatnonzero(counts)[:-1]
+        with np.errstate(all="ignore"):
+            change = (places[seen] + places[seen + 1]) / 2
+        shares = np.cumsum(counts)[seen] / self.finite
+        return float(np.abs(shares - below(change)).max(initial=0.0))
+
     @property
     def _shrink(self) -> float:
         """A factor for ranges that overflow in the type of the values."""

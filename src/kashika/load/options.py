@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from kashika.errors import LoadError
 from kashika.load.code.named import beside
@@ -36,6 +36,10 @@ class Options:
     device : where the network is run, as torch calls it: "cpu", "cuda", "mps"
     batch_size : samples that go through the network at once
     max_samples : so many samples of a split are looked at
+    through : three rows, through whose plane the boundary is shown
+    features : two columns over which the boundary is shown, by number or by name
+    at : row at which the other columns are held
+    projection : in which the boundary is shown among all samples: "pca" or "tsne"
     lang : language of the texts, "en" or "ja"
     view : names of views, or "FILE.py:NAME"; all of them if empty
     frozen : patterns of the parameters that were not to be trained
@@ -56,6 +60,10 @@ class Options:
     device: str | None = None
     batch_size: int | None = None
     max_samples: int | None = None
+    through: tuple[int, ...] = ()
+    features: tuple[int | str, ...] = ()
+    at: int | None = None
+    projection: Literal["pca", "tsne"] | None = None
     lang: str | None = None
     view: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
@@ -63,7 +71,7 @@ class Options:
 
 
 _SEVERAL = ("log", "view", "frozen")
-_NUMBERS = ("position", "batch_size", "max_samples")
+_NUMBERS = ("position", "batch_size", "max_samples", "at")
 
 
 def configured(directory: Path, options: Options) -> Options:
@@ -136,6 +144,29 @@ def renaming(words: Sequence[str]) -> dict[str, str]:
     return {name.strip(): new.strip() for name, _, new in pairs}
 
 
+def rows(word: str | None) -> tuple[int, ...]:
+    """Read "3,14,15" for the rows of samples.
+
+    Raises
+    ------
+    LoadError
+        If they are no whole numbers.
+    """
+    parts = _between_commas(word)
+    if not all(part.isdecimal() for part in parts):
+        raise LoadError("errors.boundary.rows", option="through", example="3,14,15", found=word)
+    return tuple(map(int, parts))
+
+
+def columns(word: str | None) -> tuple[int | str, ...]:
+    """Read "0,2" or "width,height" for columns of the data."""
+    return tuple(int(part) if part.isdecimal() else part for part in _between_commas(word))
+
+
+def _between_commas(word: str | None) -> list[str]:
+    return [] if word is None else [part.strip() for part in word.split(",")]
+
+
 def _given(value: Any) -> bool:
     return (isinstance(value, int) and value is not False) or bool(value)
 
@@ -158,6 +189,11 @@ def _setting(rule: str, table: Any, path: Path) -> Setting:
 def _is_right(key: str, value: Any) -> bool:
     if key in _NUMBERS:
         return _is_number(key, value)
+    if key == "through":
+        return isinstance(value, list) and all(_is_number("at", one) for one in value)
+    if key == "features":
+        known = isinstance(value, list)
+        return known and all(isinstance(one, str) or _is_number("at", one) for one in value)
     if key == "rules":
         return isinstance(value, dict)
     return all(isinstance(word, str) for word in _words(key, value))
@@ -165,7 +201,7 @@ def _is_right(key: str, value: Any) -> bool:
 
 def _is_number(key: str, value: Any) -> bool:
     whole = isinstance(value, int) and not isinstance(value, bool)
-    return whole and (key == "position" or value > 0)
+    return whole and (key == "position" or value > 0 or (key == "at" and value == 0))
 
 
 def _words(key: str, value: Any) -> list[Any]:
@@ -182,7 +218,7 @@ def _absolute(key: str, value: Any, directory: Path) -> Any:
     match key:
         case "log":
             return tuple(str(directory / one) for one in value)
-        case "frozen":
+        case "frozen" | "through" | "features":
             return tuple(value)
         case "view":
             return tuple(beside(one, directory) for one in value)

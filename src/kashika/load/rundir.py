@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kashika.errors import LoadError
+from kashika.errors import LoadError, listed
 from kashika.history import History
 from kashika.load import candidates, checkpoints, finding, logs
 from kashika.load.code.named import parse, standing_in
 from kashika.load.finding import Found
 from kashika.load.options import Options, within
+from kashika.look import Look
+from kashika.naming import Split
 from kashika.progress import Progress
-from kashika.run import Observations, Run
+from kashika.run import Cut, Observations, Run, Samples
 from kashika.texts import Sentence
 
 if TYPE_CHECKING:
@@ -203,28 +205,50 @@ def _with_network(
     from kashika.torch_network.loss import known_name
 
     loss = _loss(options.loss)
-    network = TorchNetwork(
-        module,
+    look = Look(
         loss=loss,
         layers=() if options.layer is None else (options.layer,),
         position=options.position,
         gradients=gradients,
-        device=options.device or nearest_device(),
         batch_size=options.batch_size,
         max_samples=options.max_samples,
         progress=progress,
     )
+    network = TorchNetwork(module, look, device=options.device or nearest_device())
     if options.data is None:
         return replace(run, network=network)
     samples, notes = samples_from(options.data, target=options.target)
     outputs = outputs_of(network, samples)
     samples, said = relabelled(samples, outputs=outputs, loss=known_name(loss))
     notes, observations = [*notes, *said], Observations(network, samples)
-    return replace(run, network=network, observations=observations, notes=[*run.notes, *notes])
+    return replace(
+        run, network=network, observations=observations, cut=_cut(options, samples),
+        notes=[*run.notes, *notes],
+    )  # fmt: skip
+
+
+def _cut(options: Options, samples: Mapping[Split, Samples]) -> Cut:
+    """Return where the boundary is looked at, with columns that are named by their numbers."""
+    names = next(filter(None, (getattr(one, "columns", ()) for one in samples.values())), ())
+    features = [_column(one, names) for one in options.features]
+    return Cut(
+        options.through or None, tuple(features) or None, options.at, options.projection
+    )  # fmt: skip
+
+
+def _column(named: int | str, names: Sequence[str]) -> int:
+    if str(named) in names:  # as a column may be called by a number, of a year perhaps
+        return names.index(str(named))
+    if isinstance(named, int):
+        return named
+    if not names:
+        raise LoadError("errors.boundary.unnamed", found=named)
+    raise LoadError("errors.boundary.column", names=listed(names), found=named)
 
 
 def _unused(options: Options) -> list[Sentence]:
-    unused = [f"--{name}" for name in ("data", "loss", "layer") if getattr(options, name)]
+    wanted = ("data", "loss", "layer", "through", "features", "at", "projection")
+    unused = [f"--{name}" for name in wanted if getattr(options, name) not in (None, "", ())]
     return [Sentence("notes.unused", options=", ".join(unused))] if unused else []
 
 

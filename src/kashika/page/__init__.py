@@ -106,6 +106,7 @@ def render(
     sections: Sequence[Section[Any]],
     *,
     diagnoses: Sequence[Diagnosis] = (),
+    partial: Sequence[Sentence] = (),
     notes: Sequence[Sentence],
     provenance: Sequence[tuple[str, str]],
 ) -> str:
@@ -118,6 +119,7 @@ def render(
     name : of the run
     findings : of all sections, in the order in which they are shown
     diagnoses : what most likely lies behind them
+    partial : what was interrupted, which is said above all else
     notes : what loading repaired or chose
     provenance : (what, value)
     """
@@ -142,6 +144,7 @@ def render(
         language=language(),
         style=Markup(here.joinpath("style.css").read_text("utf-8")),
         diagnoses=diagnoses,
+        partial=[text("report.partial", said=note) for note in partial],
         anchor_of=anchor_of,
         said=[one for one in judged if one.finding.said],
         muted=[one.finding for one in judged if one.finding.muted is not None],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from types import MethodType
 from typing import TypeGuard
 
@@ -14,15 +14,16 @@ from torch.nn.parameter import is_lazy
 
 from kashika.distribution import Array, Distribution, FloatArray
 from kashika.errors import LoadError, one_line
+from kashika.look import Look
 from kashika.observation import Observation
-from kashika.parameters import Parameter, initials
-from kashika.progress import Progress
-from kashika.run import Samples
+from kashika.parameters import Parameter, copied_share, initials
+from kashika.run import Inputs, Samples
 from kashika.task import Task
-from kashika.torch_network.batch import answer, placed
+from kashika.torch_network.batch import answer, by_sample, count, part, placed
 from kashika.torch_network.capture import as_numpy, viewed
-from kashika.torch_network.loss import Loss, out_of_memory
-from kashika.torch_network.observing import BATCH, INPUTS, ROWS, observed
+from kashika.torch_network.loss import out_of_memory
+from kashika.torch_network.observing import observed
+from kashika.torch_network.peek import BATCH, INPUTS
 from kashika.torch_network.untouched import untouched
 
 
@@ -32,46 +33,17 @@ class TorchNetwork:
     Parameters
     ----------
     module : the network; wrappers of `torch.compile` and `DataParallel` are taken off
-    loss : name as in `torch.nn.functional`, or a function; found from the outputs if None
-    layers : names or patterns of modules whose features are wanted for all kept rows
-    position : of a sequence or map whose features are taken; their mean if None
-    gradients : whether to look at gradients as well, which takes twice as long again
+    look : how closely it is looked at
     device : where to run a copy of the network; where it is if None
-    batch_size : samples that go through the network at once, halved where memory runs out; chosen
-        by the size of the network's layers if None
-    max_samples : so many of a split are looked at
-    progress : called after every batch
-    rows : at most so many answers of a split are kept with their outputs and features
-    seed : of the choice of rows, and of what draws numbers in data set or network
     """
 
     def __init__(
-        self,
-        module: nn.Module,
-        *,
-        loss: str | Loss | None = None,
-        layers: Collection[str] = (),
-        position: int | None = None,
-        gradients: bool = True,
-        device: str | None = None,
-        batch_size: int | None = None,
-        max_samples: int | None = None,
-        progress: Progress | None = None,
-        rows: int = ROWS,
-        seed: int = 0,
+        self, module: nn.Module, look: Look | None = None, *, device: str | None = None
     ) -> None:
         self.module = _unwrapped(module)
         if device is not None and _elsewhere(self.module, device):
             self.module = copy.deepcopy(self.module).to(device)
-        self._loss = loss
-        self._layers = layers
-        self._position = position
-        self._gradients = gradients
-        self._batch_size = batch_size
-        self._max_samples = max_samples
-        self._progress = progress
-        self._rows = rows
-        self._seed = seed
+        self._look = Look() if look is None else look
 
     def parameters(self) -> Iterator[Parameter]:
         """Give every parameter, in the order of the state_dict; shared ones once."""
@@ -87,22 +59,26 @@ class TorchNetwork:
                 if id(one) in seen or is_lazy(one):  # a lazy one has no values before a first batch
                     continue
                 seen.add(id(one))
-                values = Distribution.of(viewed(one))
+                values = viewed(one)
                 initial = known.get(name.rpartition(".")[2])
-                yield Parameter(name, kind, values, initial, one.requires_grad)
+                yield Parameter(
+                    name, kind, Distribution.of(values), initial, one.requires_grad,
+                    copied_share(values),
+                )  # fmt: skip
             yield from _packed(prefix, module)
 
-    def predict(self, inputs: Array) -> FloatArray:
+    def predict(self, inputs: Inputs) -> FloatArray:
         """Return the (n, outputs) outputs for (n, …) inputs, in evaluation mode."""
         # Without a gradient to keep, many small inputs go through at once.
-        numbers = max(1, int(np.prod(inputs.shape[1:])))
-        size = max(self._batch_size or min(BATCH, INPUTS // numbers), 2**15 // numbers, 1)
+        samples = count(inputs)
+        numbers = max(1, sum(one.size for one in by_sample(inputs)) // max(1, samples))
+        size = max(self._look.batch_size or min(BATCH, INPUTS // numbers), 2**15 // numbers, 1)
         parts = []
         with untouched(self.module), torch.no_grad():
             start = 0
-            while start < len(inputs):
+            while start < samples:
                 try:
-                    here = placed(inputs[start : start + size], self.module)
+                    here = placed(part(inputs, start, start + size), self.module)
                     parts.append(as_numpy(answer(self.module, here)))
                     start += size
                 except Exception as error:
@@ -116,7 +92,7 @@ class TorchNetwork:
         if not task.classifies or task.positional:
             return np.zeros(inputs.shape)
         found = []
-        size = self._batch_size or min(BATCH, max(INPUTS // max(1, inputs[0].size), 1))
+        size = self._look.batch_size or min(BATCH, max(INPUTS // max(1, inputs[0].size), 1))
         with untouched(self.module), torch.inference_mode(False), torch.enable_grad():
             for start in range(0, len(inputs), size):
                 x = placed(inputs[start : start + size], self.module).requires_grad_()
@@ -144,16 +120,11 @@ class TorchNetwork:
         # What was made in inference mode can be run, and never be differentiated.
         differentiable = not any(one.is_inference() for one in self.module.parameters())
         with (
-            untouched(self.module, seed=self._seed),
+            untouched(self.module, seed=self._look.seed),
             torch.inference_mode(False),
-            torch.set_grad_enabled(differentiable and self._gradients),
+            torch.set_grad_enabled(differentiable and self._look.gradients),
         ):
-            return observed(
-                self.module, samples, split=split, task=task, loss=self._loss,
-                layers=self._layers, position=self._position, batch_size=self._batch_size,
-                max_samples=self._max_samples, progress=self._progress, rows=self._rows,
-                seed=self._seed,
-            )  # fmt: skip
+            return observed(self.module, samples, split=split, task=task, look=self._look)
 
 
 def nearest_device() -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kashika.distribution import Array
 from kashika.run import Inputs
 from kashika.torch_network.capture import first_tensor
 
@@ -45,6 +46,19 @@ def part(inputs: Inputs, start: int, stop: int) -> Inputs:
     size = count(inputs)
     # What has another length, such as a mask that holds for all samples, belongs to each of them.
     return mapped(inputs, lambda one: one[start:stop] if np.ndim(one) and len(one) == size else one)
+
+
+def chosen(inputs: Inputs, rows: Array) -> Inputs:
+    """Take the samples out of a batch that (samples,) bool `rows` names."""
+    size = count(inputs)
+    return mapped(inputs, lambda one: one[rows] if np.ndim(one) and len(one) == size else one)
+
+
+def by_sample(inputs: Inputs) -> list[Array]:
+    """Return the arrays of a batch that have a row for each sample."""
+    found: list[Array] = []
+    mapped(inputs, found.append)
+    return [one for one in found if np.ndim(one) and len(one) == count(inputs)]
 
 
 def shapes(inputs: Inputs) -> str:

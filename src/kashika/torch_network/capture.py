@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from kashika.distribution import Array, Distribution, FloatArray, IntArray
 from kashika.observation import RELU_LIKE
 
-_VALUES = 1 << 19
+_VALUES = 1 << 17
 """So many values of a layer are looked at in a batch: of more, those of a choice of samples."""
 
 _NONE: IntArray = np.empty(0, dtype=np.int64)
@@ -44,51 +44,51 @@ class Places:
     mask: Tensor | None = None
     order: IntArray | None = None
 
-    def values_of(self, output: Tensor) -> Distribution:
-        """Look at all values of an output, or at those of some samples where they are too many."""
+    def values(self, output: Tensor, *, finite: Tensor | None = None) -> Distribution:
+        """Look at all values of an output, or at those of some samples where they are too many.
+
+        Parameters
+        ----------
+        finite : sums of all values, which are finite where these are; added up if None
+        """
         most = max(1, _VALUES * len(output) // max(output.numel(), 1))
         if self.order is None or most >= len(output):
             return Distribution.of(viewed(output))
         # What is not finite must not be missed: the sum tells it at the speed of the memory.
-        if output.detach().sum().isfinite():
+        if (output if finite is None else finite).sum().isfinite():
             some = torch.as_tensor(np.sort(self.order[:most]), device=output.device)
-            output = output.detach().index_select(0, some)
+            output = output.index_select(0, some)
         return Distribution.of(viewed(output))
 
-    def of(self, output: Tensor, *, units_first: bool) -> tuple[FloatArray, int, str]:
-        """Take (kept, units) features out of an output: how many positions it has, and which were.
+    def features(self, values: Tensor) -> tuple[Tensor, int, str, Tensor | None]:
+        """Take (kept, units) features out of (samples, units, …) values.
 
-        Parameters
-        ----------
-        output : (samples, units, …) or (samples, …, units)
+        Returns
+        -------
+        The features, how many positions there are, which of them were taken, and the means over
+        the positions of every sample, where these were needed.
         """
-        values = output.detach()
-        if values.ndim == 1:
-            values = values[:, None]
-        if not units_first:
-            values = values.movedim(-1, 1)
-        sizes = values.shape[2:]
-        positions = int(np.prod(sizes))
-        kept = values[torch.as_tensor(self.sample, device=values.device)]
-        if not sizes:
-            return as_numpy(kept), 1, "mean"
+        rows = torch.as_tensor(self.sample, device=values.device)
+        if values.ndim == 2:
+            return values[rows], 1, "mean", None
+        sizes, flat = tuple(values.shape[2:]), values.flatten(2)
+        positions = flat.shape[2]
         if len(sizes) == len(self.grid):
             at = np.unravel_index(self.position, self.grid)
             scaled = [i * size // g for i, size, g in zip(at, sizes, self.grid, strict=True)]
-            place = np.ravel_multi_index(scaled, tuple(sizes))
-            index = torch.as_tensor(place, device=kept.device)[:, None, None]
-            own = kept.flatten(2).gather(2, index.expand(-1, kept.shape[1], 1))[:, :, 0]
-            return as_numpy(own), positions, "own"
-        flat = kept.flatten(2)
+            place = torch.as_tensor(np.ravel_multi_index(scaled, sizes), device=values.device)
+            return flat[rows, :, place], positions, "own", None
         if self.chosen is not None and -positions <= self.chosen < positions:
-            return as_numpy(flat[:, :, self.chosen]), positions, str(self.chosen)
+            return flat[:, :, self.chosen][rows], positions, str(self.chosen), None
         if self.mask is not None and self.mask.shape[1] == positions:
-            here = self.mask[torch.as_tensor(self.sample, device=self.mask.device)].to(flat)
+            here = self.mask.to(values.device)[rows].to(flat.dtype)
             weights = here / here.sum(dim=1, keepdim=True).clamp_min(1)
-            return as_numpy(torch.einsum("nup,np->nu", flat, weights)), positions, "mean"
+            return torch.einsum("nup,np->nu", flat[rows], weights), positions, "mean", None
         # In float32 a sum of many halves would lose its small terms.
         wide = flat.float() if flat.dtype in (torch.float16, torch.bfloat16) else flat
-        return as_numpy(wide.mean(dim=2)), positions, "mean"
+        # Of all samples, since every value is read in any case to see whether it is finite.
+        means = wide.mean(dim=2)
+        return means[rows], positions, "mean", means
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +129,7 @@ def captured(
     wanted: Collection[str] = (),
     some: Places,
     more: Places,
+    refused: Collection[str] = (),
 ) -> Generator[Captures]:
     """Collect what `module` puts out for one batch, inside the block.
 
@@ -141,8 +142,10 @@ def captured(
     wanted : names or patterns of modules, "layer*.conv2"
     some : whose features are kept
     more : whose features are kept of the wanted ones
+    refused : layers whose outputs are known to have no row for each sample, even where their first
+        dimension is as long
     """
-    captures = Captures()
+    captures = Captures(refused=dict.fromkeys(refused))
     watch = _Watch(captures, samples, some, more)
     with ExitStack() as stack:
         for name, part in module.named_modules():
@@ -213,36 +216,41 @@ class _Watch:
             self._units_first = False
 
     def _capture(self, name: str, kind: str, output: object, *, chosen: bool = False) -> None:
+        with torch._C.DisableTorchFunction():  # else `_Functions` would see what is done here
+            self._take(name, kind, output, chosen=chosen)
+
+    def _take(self, name: str, kind: str, output: object, *, chosen: bool) -> None:
         self._calls[name] += 1
         tensor = first_tensor(output)
         if tensor is None or not tensor.is_floating_point():
             return
-        # Where the first dimension is time, as in a GRU without batch_first, no row is a sample.
-        if not tensor.ndim or len(tensor) != self._samples:
-            self._captures.refused.setdefault(name)
-            return
         calls = self._calls[name]
         numbered = name if calls == 1 else f"{name}#{calls}"
+        # Where the first dimension is time, as in a GRU without batch_first, no row is a sample.
+        apart = not tensor.ndim or len(tensor) != self._samples
+        if apart or numbered in self._captures.refused:
+            self._captures.refused.setdefault(numbered)
+            return
         units_first = self._units_first
         if units_first is None:
             units_first = tensor.ndim != 3  # a map rather than a sequence, as far as one can tell
-        units_first = units_first or tensor.ndim < 3
-        places = self._more if chosen else self._some
-        features, positions, pooled = places.of(tensor, units_first=units_first)
-        resting = kind in RELU_LIKE
-        active = _active(tensor.detach(), units_first=units_first) if resting else _NONE
+        tensor = tensor.detach()
+        values = tensor[:, None] if tensor.ndim == 1 else tensor
+        if not units_first and tensor.ndim > 2:
+            values = values.movedim(-1, 1)
+        features, positions, pooled, means = (self._more if chosen else self._some).features(values)
         self._captures.outputs[numbered] = Output(
-            kind, self._some.values_of(tensor), active, features, positions, pooled
-        )
+            kind, self._some.values(tensor, finite=means), _active(kind, values),
+            viewed(features), positions, pooled,
+        )  # fmt: skip
 
 
-def _active(output: Tensor, *, units_first: bool) -> IntArray:
+def _active(kind: str, values: Tensor) -> IntArray:
     """Count in how many samples each unit was above zero, at any position."""
-    if output.ndim == 1:
-        output = output[:, None]
-    if output.ndim > 2:
-        output = (output if units_first else output.movedim(-1, 1)).flatten(2).amax(dim=2)
-    return np.asarray((output > 0).sum(dim=0).cpu().numpy())
+    if kind not in RELU_LIKE:
+        return _NONE
+    greatest = values.flatten(2).amax(dim=2) if values.ndim > 2 else values
+    return np.asarray((greatest > 0).sum(dim=0).cpu().numpy())
 
 
 class _Functions(TorchFunctionMode):
@@ -283,7 +291,11 @@ def first_tensor(output: object) -> Tensor | None:
     """Return the first tensor of floats in what a module returns, or None."""
     if isinstance(output, Tensor):
         return output
-    parts = list(output.values()) if isinstance(output, Mapping) else output
+    parts: object = output
+    if isinstance(output, Mapping):
+        parts = [*output.values()]
+    elif is_dataclass(output):
+        parts = [getattr(output, one.name) for one in fields(output)]
     if not isinstance(parts, tuple | list):
         return None
     tensors = (part for part in parts if isinstance(part, Tensor) and part.is_floating_point())
@@ -300,7 +312,7 @@ def viewed(tensor: Tensor) -> Array:
     tensor = tensor.detach()
     if tensor.is_quantized:
         tensor = tensor.dequantize()
-    if tensor.is_sparse:
+    if tensor.layout is not torch.strided:
         tensor = tensor.to_dense()
     if tensor.is_floating_point() and tensor.dtype not in (torch.float64, torch.float32):
         tensor = tensor.float()

@@ -6,15 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from kashika.distribution import Array, Distribution, FloatArray, IntArray
-from kashika.observation import Answers, Layer, Observation, SampleGradients
+from kashika.distribution import Array, FloatArray, IntArray
+from kashika.errors import listed
+from kashika.observation import Answers, Layer, Modes, Observation
 from kashika.reservoir import Reservoir
 from kashika.task import Task
 from kashika.texts import Sentence
-from kashika.torch_network.capture import Captures, Output, as_numpy
+from kashika.torch_network.capture import Captures, Output
+from kashika.torch_network.gradients import Gradients
 from kashika.torch_network.loss import Asked
 
 _NUMBERS = 1 << 24
@@ -69,6 +70,7 @@ class Gathering:
         self._means: list[float] = []
         self._owner: list[IntArray] = []
         self._position: list[IntArray] = []
+        self._fingerprints: list[IntArray] = []
         self._outputs: dict[str, Output] = {}
         self._gone: set[str] = set()  # layers that a batch did without
         self._refused: dict[str, None] = {}
@@ -76,7 +78,16 @@ class Gathering:
         self._width: int | None = None  # outputs for each answer
         self._errors = 0.0  # squared, summed over the answers and their columns
         self._columns = _Columns()
-        self._gradients = _Gradients(parameters)
+        self._gradients = Gradients(parameters)
+
+    @property
+    def seen_answers(self) -> int:
+        """How many answers there were so far."""
+        return sum(map(len, self._loss))
+
+    def has_target(self, value: int) -> bool:
+        """Tell whether an answer with this target was seen."""
+        return any(bool((one.targets == value).any()) for one in self._answers)
 
     def keys(self, count: int) -> FloatArray:
         """Draw the keys of the next answers, by which the reservoirs choose."""
@@ -100,6 +111,7 @@ class Gathering:
         asked: Asked,
         samples: int,
         inputs: Array | None,
+        fingerprints: IntArray,
         loss: FloatArray,
         mean: float,
         captures: Captures,
@@ -114,12 +126,13 @@ class Gathering:
         asked : where they stand
         samples : size of the batch
         inputs : (samples, …); None where they are not kept
+        fingerprints : (samples,) of the inputs
         loss : (n,) of every answer
         mean : loss of the whole batch
         keys : (n,) as `keys` gave them
         wanted : layers whose features are kept for more answers than those of the others
         """
-        ids = np.arange(len(keys)) + sum(len(one) for one in self._loss)
+        ids = np.arange(len(keys)) + self.seen_answers
         here = Answers.of(self.task, outputs, targets)
         self._answers.append(here)
         self._loss.append(loss)
@@ -142,6 +155,7 @@ class Gathering:
         if inputs is not None and self._keeps_inputs:
             rows = self.inputs.wanted(keys)
             self.inputs.add(keys[rows], ids[rows], {"inputs": np.array(inputs[rows])})
+        self._fingerprints.append(fingerprints)
         self._merge(captures)
         self.samples += samples
 
@@ -157,10 +171,15 @@ class Gathering:
         counts = np.bincount(asked.owner, minlength=samples)
         self._gradients.add(summed, squares, samples=samples, counts=counts)
 
+    def lose_gradients(self, names: Collection[str]) -> None:
+        """Expect none of some parameters any more: they cannot be had."""
+        self._gradients.lose(names)
+
     def observation(
         self,
         *,
         notes: Sequence[Sentence],
+        modes: Modes | None = None,
         one_by_one: Collection[str] = (),
         left_out: Collection[str] = (),
     ) -> Observation:
@@ -189,7 +208,7 @@ class Gathering:
             mean_loss=float(np.average(self._means, weights=sizes)) if sum(sizes) else np.nan,
             samples=self.samples,
             sample_gradients=self._gradients.by_sample(
-                order, one_by_one=one_by_one, left_out=left_out
+                order, samples=self.samples, one_by_one=one_by_one, left_out=left_out
             ),
             rmse=self._rmse(sum(sizes)),
             chance_loss=task.chance_loss(
@@ -198,6 +217,8 @@ class Gathering:
             labels=labels if task.labels else np.empty((0, 4), dtype=np.int64),
             owner=_joined(self._owner),
             place=_joined(self._position),
+            fingerprints=_joined(self._fingerprints),
+            modes=modes,
             notes=notes,
         )
 
@@ -275,99 +296,6 @@ class _Columns:
     def variance(self) -> float:
         """Mean over the columns; NaN without any."""
         return float(np.mean(self._deviations / self._count)) if self._count else np.nan
-
-
-class _Gradients:
-    """Gradients summed over the answers, and the norms of those of the samples."""
-
-    def __init__(self, parameters: Collection[str]) -> None:
-        self._total: dict[str, Tensor | None] = dict.fromkeys(parameters)
-        self._norms: list[FloatArray] = []
-        self._by_layer: dict[str, Distribution] = {}
-        self._squares: list[float] = []  # of the gradient of each batch's mean loss
-        self._weights: list[int] = []
-
-    def add(
-        self,
-        summed: Mapping[str, Tensor | None],
-        squares: Mapping[str, Tensor],
-        *,
-        samples: int,
-        counts: IntArray,
-    ) -> None:
-        square = 0.0
-        for name, gradient in summed.items():
-            if gradient is None:
-                continue
-            before = self._total[name]
-            if before is None:
-                wide = torch.float64 if gradient.device.type != "mps" else torch.float32
-                self._total[name] = gradient.to(wide, copy=True)
-            else:
-                before.add_(gradient)
-            square += float(torch.linalg.vector_norm(gradient.float())) ** 2
-        self._squares.append(square)
-        self._weights.append(samples)
-        if not squares:
-            return
-        # A sample with several answers has the mean of their losses.
-        share = 1.0 / np.maximum(counts, 1)
-        layers: dict[str, FloatArray] = {}
-        for name, square_of in squares.items():
-            layer = name.rpartition(".")[0]
-            layers[layer] = layers.get(layer, 0.0) + square_of.double().cpu().numpy()
-        for layer, one in layers.items():
-            here = Distribution.of(np.sqrt(one) * share)
-            before_here = self._by_layer.get(layer)
-            self._by_layer[layer] = here if before_here is None else before_here + here
-        self._norms.append(np.sqrt(np.sum([*layers.values()], axis=0)) * share)
-
-    def by_parameter(
-        self, order: Collection[str], *, answers: int
-    ) -> dict[str, Distribution | None]:
-        """Divide the summed gradients by the answers, input side first."""
-        place = {name: index for index, name in enumerate(order)}
-        names = sorted(self._total, key=lambda name: place.get(name.rpartition(".")[0], len(place)))
-        means = {
-            name: None if (total := self._total[name]) is None else total / answers
-            for name in names
-        }
-        return {
-            name: None if mean is None else Distribution.of(as_numpy(mean))
-            for name, mean in means.items()
-        }
-
-    def by_sample(
-        self, order: Collection[str], *, one_by_one: Collection[str], left_out: Collection[str]
-    ) -> SampleGradients | None:
-        if not self._norms:
-            return None
-        place = {name: index for index, name in enumerate(order)}
-        names = sorted(self._by_layer, key=lambda name: place.get(name, len(place)))
-        return SampleGradients(
-            np.concatenate(self._norms),
-            {name: self._by_layer[name] for name in names},
-            agreement=self._agreement(),
-            one_by_one=tuple(one_by_one),
-            left_out=tuple(left_out),
-        )
-
-    def _agreement(self) -> float:
-        """Return the mean inner product of two batches' gradients over their mean square."""
-        # As many batches as there would be if all were of one size: 1 for equal gradients.
-        batches = sum(self._weights) ** 2 / sum(n**2 for n in self._weights)
-        every = (one for one in self._total.values() if one is not None)
-        total = sum(float(torch.linalg.vector_norm(one)) ** 2 for one in every)
-        squares = sum(self._squares)
-        if batches <= 1 or not squares > 0:
-            return np.nan
-        return float((total - squares) / (squares * (batches - 1)))
-
-
-def listed(names: Collection[str], *, most: int = 10) -> str:
-    """Name some things, and say how many more there are."""
-    shown = [*names][:most]
-    return ", ".join(shown) + (f", … ({len(names)})" if len(names) > most else "")
 
 
 def _most(numbers: int, each: int) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,11 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kashika.distribution import Array, FloatArray, IntArray
-from kashika.errors import LoadError, MismatchError, one_line
+from kashika.errors import KashikaError, LoadError, MismatchError, one_line
 from kashika.task import Task, as_labels, class_axis
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(outputs, targets) -> the mean loss, or the loss of every sample."""
+
+Form = Literal["given", "paired", "cast"]
+"""How the user's function takes his targets: as they are; in the shape of the outputs, since it
+would compare every output with every target; or as whole numbers (int64)."""
 
 
 def known_name(loss: str | Loss | None) -> str | None:
@@ -94,6 +100,7 @@ def aligned(
     if task.positional:
         if axis is None:
             raise MismatchError("errors.targets_shape", split=split, **shapes)
+        _unmarked(asked.targets, classes=task.classes, split=split)
         labels = as_labels(asked.targets, classes=task.classes, split=split)
         scores = outputs.movedim(axis, -1).reshape(-1, outputs.shape[axis])
         # Where all positions count, which is usual for images, nothing is copied.
@@ -109,6 +116,22 @@ def aligned(
     return flat, targets.reshape(tuple(flat.shape))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """The loss of a batch.
+
+    Attributes
+    ----------
+    mean : with its graph
+    each : (n,) of every answer; NaN where the user's function gives a mean only
+    form : in which his function takes the targets
+    """
+
+    mean: Tensor
+    each: FloatArray
+    form: Form = "given"
+
+
 def loss_of(
     loss: Loss | None,
     task: Task,
@@ -118,8 +141,8 @@ def loss_of(
     outputs: Tensor,
     targets: Array,
     split: str,
-) -> tuple[Tensor, FloatArray]:
-    """Return the mean loss of a batch, with its graph, and the (n,) losses of its answers.
+) -> Judged:
+    """Return the loss of a batch.
 
     Parameters
     ----------
@@ -127,25 +150,26 @@ def loss_of(
     scores, wanted : the answers, as `aligned` gives them
     outputs, targets : as the network and the user gave them, for his own function
 
-    Returns
-    -------
-    The losses of the answers are NaN where the user's function gives a mean only.
-
     Raises
     ------
     MismatchError
-        If the loss does not take the outputs and targets.
+        If the loss does not take the outputs and targets, or returns no tensor.
     """
+    if not len(scores):  # every position is ignored: the mean of nothing is NaN
+        return Judged(0 * outputs[:0].sum(), np.empty(0, dtype=np.float32))
     try:
         if loss is None:
             each = _named(task)(scores, wanted)
-            return each.mean(), each.detach().cpu().numpy()
+            return Judged(each.mean(), each.detach().cpu().numpy())
+        whole = task.classifies
         if not task.positional:
-            return _own(loss, outputs, targets, count=len(outputs))
+            return _own(loss, outputs, targets, count=len(outputs), classifies=whole)
         if isinstance(loss, nn.Module) and hasattr(loss, "reduction"):  # one of torch's
-            return _own(loss, scores, wanted[:, 0], count=len(scores))
-        return _own(loss, outputs, targets, count=len(scores))
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            return _own(loss, scores, wanted[:, 0], count=len(scores), classifies=whole)
+        return _own(loss, outputs, targets, count=len(scores), classifies=whole)
+    except KashikaError:
+        raise
+    except Exception as error:
         if out_of_memory(error):
             raise
         raise MismatchError(
@@ -154,6 +178,18 @@ def loss_of(
             outputs=f"{tuple(outputs.shape)} {str(outputs.dtype).removeprefix('torch.')}",
             targets=f"{targets.shape} {targets.dtype}", error=one_line(error),
         ) from error  # fmt: skip
+
+
+def _unmarked(targets: Array, *, classes: int, split: str) -> None:
+    """Raise MismatchError where one value beyond the classes seems to mark what does not count."""
+    if targets.dtype.kind not in "fiu" or not targets.size:
+        return
+    most = targets.max()
+    others = targets[targets != most]
+    if most > classes and others.size and 0 <= others.min() <= others.max() < classes:
+        raise MismatchError(
+            "errors.labels_marker", split=split, found=int(most), classes=classes, last=classes - 1
+        )
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -165,19 +201,29 @@ def out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _own(loss: Loss, outputs: Tensor, targets: Array, *, count: int) -> tuple[Tensor, FloatArray]:
-    """Ask the user's function as his training did: with his targets, else with floats."""
+def unfit(task: Task, targets: Array) -> Array:
+    """Return (samples,) bool, whose targets are no numbers, or no classes of the task."""
+    flat = targets.reshape(len(targets), -1)
+    if flat.dtype.kind not in "fiub":
+        return np.zeros(len(flat), dtype=bool)
+    with np.errstate(invalid="ignore", over="ignore"):
+        if not task.classifies and np.isfinite(flat.sum(dtype=np.float64)):
+            return np.zeros(len(flat), dtype=bool)  # one pass, where nothing is wrong
+        known = np.isfinite(flat)
+        if task.classifies and (task.positional or flat.shape[1] == 1):
+            known &= (flat >= 0) & (flat < task.classes) & (flat == np.floor(flat))
+        if task.positional:
+            known |= flat == task.ignored
+    return np.asarray(~known.all(axis=1))
+
+
+def _own(loss: Loss, outputs: Tensor, targets: Array, *, count: int, classifies: bool) -> Judged:
+    """Ask the user's function as his training did, as far as it takes his targets."""
     # A copy: what his function does to it does not reach his own array.
     given = torch.tensor(np.ascontiguousarray(targets), device=outputs.device)
     if given.is_floating_point():
         given = given.to(outputs.dtype)
-    try:
-        whole = loss(outputs, given)
-    except (RuntimeError, ValueError):
-        if given.numel() != outputs.numel():
-            raise
-        given = given.to(outputs.dtype).reshape(outputs.shape)
-        whole = loss(outputs, given)
+    form, given, whole = _taken(loss, outputs, given, classifies=classifies)
     each = whole
     if not whole.ndim and isinstance(loss, nn.Module) and hasattr(loss, "reduction"):
         single = copy.copy(loss)
@@ -186,8 +232,51 @@ def _own(loss: Loss, outputs: Tensor, targets: Array, *, count: int) -> tuple[Te
         if loss.reduction == "sum":
             whole = whole / count
     if each.ndim == 0 or each.numel() % count:
-        return whole.mean(), np.full(count, np.nan)
-    return whole.mean(), each.detach().reshape(count, -1).mean(dim=1).cpu().numpy()
+        return Judged(whole.mean(), np.full(count, np.nan), form)
+    return Judged(
+        whole.mean(), each.detach().reshape(count, -1).mean(dim=1).cpu().numpy(), form
+    )  # fmt: skip
+
+
+def _taken(
+    loss: Loss, outputs: Tensor, given: Tensor, *, classifies: bool
+) -> tuple[Form, Tensor, Tensor]:
+    """Hand targets to the user's function as they are, else as it takes them.
+
+    Returns
+    -------
+    The form that it takes, the targets in it, and what the function returned.
+
+    Raises
+    ------
+    TypeError
+        If it returns no tensor.
+    Exception
+        Whatever it raises when it gets the targets as they are.
+    """
+    form: Form = "given"
+    with warnings.catch_warnings():
+        # Where torch's losses compare every output with every target they warn, and go on.
+        warnings.filterwarnings("error", message="Using a target size", category=UserWarning)
+        try:
+            whole = loss(outputs, given)
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            if given.numel() == outputs.numel():
+                form = "paired" if isinstance(error, UserWarning) else "given"
+                given = given.to(outputs.dtype).reshape(outputs.shape)
+            elif classifies and given.dtype != torch.int64:
+                form, given = "cast", given.long()
+            else:
+                raise
+            try:
+                whole = loss(outputs, given)
+            except Exception:  # noqa: BLE001  the first says what is wrong
+                raise error from None
+    if not isinstance(whole, Tensor):
+        raise TypeError(f"the loss returned {type(whole).__name__}, no tensor")
+    return form, given, whole
 
 
 def _named(task: Task) -> Callable[[Tensor, Array], Tensor]:

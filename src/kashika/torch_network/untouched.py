@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import numpy as np
 import torch
+import torch.utils.checkpoint
 from torch import nn
 
 
@@ -32,7 +34,7 @@ def untouched(module: nn.Module, *, seed: int | None = None) -> Generator[None]:
     buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
     python, numpy = random.getstate(), np.random.get_state()
     devices = sorted({p.device.index or 0 for p in module.parameters() if p.device.type == "cuda"})
-    with torch.random.fork_rng(devices), _uncompiled():
+    with torch.random.fork_rng(devices), _uncompiled(), _kept():
         if seed is not None:
             random.seed(seed)
             np.random.seed(seed)
@@ -47,12 +49,37 @@ def untouched(module: nn.Module, *, seed: int | None = None) -> Generator[None]:
             for own, before in owned:  # a forward may put another tensor in the place of a buffer
                 own.clear()
                 own.update(before)
-            with torch.no_grad():
-                for buffer, values in buffers:
+            for buffer, values in buffers:
+                # What was made in inference mode can be written to in inference mode only.
+                with torch.no_grad(), torch.inference_mode(buffer.is_inference()):
                     if not torch.equal(buffer, values):
                         buffer.copy_(values)
             random.setstate(python)
             np.random.set_state(numpy)
+
+
+@contextmanager
+def _kept() -> Generator[None]:
+    """Let checkpointed parts keep what they compute, in the way that PyTorch calls reentrant.
+
+    What they compute anew on the way back stands in no graph: their parameters would seem to get
+    no gradient, and nothing before them could be asked for its own.
+    """
+    module: Any = torch.utils.checkpoint
+    was = module.CheckpointFunction
+    module.CheckpointFunction = _Direct
+    try:
+        yield
+    finally:
+        module.CheckpointFunction = was
+
+
+class _Direct:
+    """What stands in the place of torch's `CheckpointFunction`."""
+
+    @staticmethod
+    def apply(function: Callable[..., object], _preserve: object, *args: object) -> object:
+        return function(*args)
 
 
 def _uncompiled() -> AbstractContextManager[object]:

@@ -14,10 +14,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.autograd.graph import GradientEdge
 from torch.nn.modules.module import register_module_forward_hook
 
-from kashika.torch_sample_gradients.layout import Edge, Layout, graph_of, layouts_of
+from kashika.torch_sample_gradients.layout import (
+    Edge,
+    Layout,
+    graph_of,
+    layouts_of,
+    roots_of,
+)
 from kashika.torch_sample_gradients.norms import precise, squared
 from kashika.torch_sample_gradients.parts import Part, groups_of, meetings_of, part_of
 
@@ -92,7 +98,7 @@ class Records:
             return summed, {
                 name: zeros if g is None else squared(g[None]) for name, g in summed.items()
             }
-        groups = groups_of(self._parts())
+        groups = groups_of(self._parts(total))
         formed = {name for group in groups if group.summed for name in group.names}
         asked = {name: p for name, p in self._trainable.items() if name not in formed}
         edges = dict.fromkeys(e for group in groups for part in group.parts for e in part.edges)
@@ -110,19 +116,27 @@ class Records:
             name: squares.get(name, zeros) for name in self._trainable if name not in lost
         }
 
-    def _parts(self) -> list[Part]:
-        roots = [(get_gradient_edge(one), one.detach()) for one in self.outputs]
-        graph = graph_of([(edge.node, edge.output_nr) for edge, _ in roots], self._trainable)
+    def _parts(self, total: Tensor) -> list[Part]:
+        outputs = roots_of(total, self.outputs)
+        graph = graph_of(list(outputs), self._trainable)
         form, edges = graph.form(self._samples), list(graph.edges)
         known = self._layouts.get(form)
         if known is None:
-            found = layouts_of(graph, roots, samples=self._samples)
+            found = layouts_of(graph, [*outputs.values()], samples=self._samples)
         else:
             found = {edges[i]: layout for i, layout in known.items()}
         meetings = list(meetings_of(graph, found, self._samples))
-        if all(at.layouts for at, _ in meetings):  # else the next batch may reach what this did not
+        parts = [part_of(at, edge, graph, found) for at, edge in meetings if at.layouts]
+        # Else the next batch may reach what this did not, or send other samples another way.
+        if len(parts) == len(meetings) and not any(part.slow for part in parts):
             self._layouts[form] = {i: found[edge] for i, edge in enumerate(edges) if edge in found}
-        return [part_of(at, edge, graph) for at, edge in meetings if at.layouts]
+        return parts
+
+
+def summed_gradients(total: Tensor, trainable: Mapping[str, Tensor]) -> dict[str, Tensor | None]:
+    """Return the gradient of a loss for each parameter, None where it does not depend on it."""
+    found, _ = _differentiated(total, trainable, [])
+    return found
 
 
 def _differentiated(
@@ -133,7 +147,7 @@ def _differentiated(
     found: Sequence[Tensor | None] = torch.autograd.grad(
         total, wanted, retain_graph=True, allow_unused=True
     )
-    dense = [g.to_dense() if g is not None and g.is_sparse else g for g in found]
+    dense = [g if g is None or g.layout is torch.strided else g.to_dense() for g in found]
     behind = zip(edges, dense[len(parameters) :], strict=True)
     return dict(zip(parameters, dense, strict=False)), {e: g for e, g in behind if g is not None}
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import GradientEdge, Node
+from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 
 Edge = tuple[Node, int]
 """An output of a node of autograd's graph: what flows back along it is that output's gradient."""
@@ -90,6 +90,47 @@ class Graph:
         return tuple(found)
 
 
+def roots_of(total: Tensor, outputs: Sequence[Tensor]) -> dict[Edge, Tensor]:
+    """Return the outputs of a network that a loss is computed from, {edge: output}.
+
+    What a network returns besides, such as the head of a critic, gets no gradient; and what an
+    output that is used was made from gets its gradients through that.
+    """
+    known = {(e.node, e.output_nr): one for one in outputs for e in [get_gradient_edge(one)]}
+    start = get_gradient_edge(total)
+    found: dict[Edge, Tensor] = {}
+    pending: list[Edge] = [(start.node, start.output_nr)]
+    seen = set(pending)
+    while pending:
+        edge = pending.pop()
+        if edge in known:
+            found[edge] = known[edge]
+            continue
+        above = [(node, n) for node, n in edge[0].next_functions if node is not None]
+        pending += [one for one in above if one not in seen]
+        seen.update(above)
+    return found
+
+
+def recomputes(total: Tensor) -> bool:
+    """Tell whether a part of the graph behind a loss is computed anew on the way back.
+
+    Parameters in such a part stand in no graph, and seem to get no gradient. (That of torch itself
+    can be told to keep what it computes; there are others that were made after it.)
+    """
+    pending, seen = [total.grad_fn], {total.grad_fn}
+    while pending:
+        node = pending.pop()
+        if node is None:
+            continue
+        if node.name().endswith("CheckpointFunctionBackward"):
+            return True
+        above = {below for below, _ in node.next_functions} - seen
+        pending += above
+        seen |= above
+    return False
+
+
 def graph_of(roots: Collection[Edge], trainable: Mapping[str, Tensor]) -> Graph:
     """Look through the graph behind some outputs."""
     names = {id(parameter): name for name, parameter in trainable.items()}
@@ -151,7 +192,7 @@ def only_input(node: Node) -> Edge:
 
 
 def layouts_of(
-    graph: Graph, outputs: Sequence[tuple[GradientEdge, Tensor]], *, samples: int, seed: int = 0
+    graph: Graph, outputs: Sequence[Tensor], *, samples: int, seed: int = 0
 ) -> dict[Edge, Layout | None]:
     """Find where the samples are, from the parameters up to the operations that tell them apart.
 
@@ -159,7 +200,7 @@ def layouts_of(
 
     Parameters
     ----------
-    outputs : of the network, each with its values
+    outputs : of the network
 
     Returns
     -------
@@ -185,20 +226,20 @@ def layouts_of(
 
 
 def _asked(
-    edges: Sequence[Edge], outputs: Sequence[tuple[GradientEdge, Tensor]], samples: int, seed: int
+    edges: Sequence[Edge], outputs: Sequence[Tensor], samples: int, seed: int
 ) -> dict[Edge, Layout | None]:
     random = torch.Generator().manual_seed(seed)
     half = torch.zeros(samples, dtype=torch.bool)
     half[torch.randperm(samples, generator=random)[: samples // 2]] = True
-    known = [(e, t, where) for e, t in outputs if (where := _of_output(t.shape, samples))]
+    known = [(one, where) for one in outputs if (where := _of_output(one.shape, samples))]
     possible: dict[Edge, list[Layout]] = {}
     for active in (half, ~half) if known else ():
+        # Products, whose gradients are the noise: torch checks what is given as the gradient of an
+        # output by means of a library for algebra, which takes 0.4 seconds to import.
+        with torch.enable_grad():
+            noisy = [(one * _noise(one, where, active, random)).sum() for one, where in known]
         found: Sequence[Tensor | None] = torch.autograd.grad(
-            [edge for edge, _, _ in known],
-            [GradientEdge(*edge) for edge in edges],
-            [_noise(t, where, active, random) for _, t, where in known],
-            retain_graph=True,
-            allow_unused=True,
+            noisy, [GradientEdge(*edge) for edge in edges], retain_graph=True, allow_unused=True
         )
         for edge, gradient in zip(edges, found, strict=True):
             if gradient is None or not gradient.numel():

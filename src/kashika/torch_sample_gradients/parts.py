@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -93,8 +94,14 @@ def meetings_of(
             pending += above
 
 
-def part_of(at: Meeting, edge: Edge, graph: Graph) -> Part:
-    """Say what an operation that takes a weight gives to the gradients of parameters."""
+def part_of(at: Meeting, edge: Edge, graph: Graph, places: Mapping[Edge, Layout | None]) -> Part:
+    """Say what an operation that takes a weight gives to the gradients of parameters.
+
+    Parameters
+    ----------
+    edge : that the weight is
+    places : as `meetings_of` takes them
+    """
     way = rule(at)
     slow = way is None
     way = by_call(at) if way is None else way
@@ -111,13 +118,17 @@ def part_of(at: Meeting, edge: Edge, graph: Graph) -> Part:
         else:
             steps.append(step)
         edge = only_input(edge[0])
-    leaves = _leaves_below(edge, graph)
+    leaves, apart = _below(edge, graph, places)
     computed = edge[0] not in graph.leaves
 
     def back(gradients: Tensor) -> Mapping[str, Tensor]:
         for step in steps:
             gradients = step(gradients)
-        return _pulled(gradients, edge, leaves) if computed else dict.fromkeys(leaves, gradients)
+        return (
+            _pulled(gradients, edge, leaves, apart)
+            if computed
+            else dict.fromkeys(leaves, gradients)
+        )
 
     return Part(
         tuple(leaves), edges, way, back if steps or computed else None,
@@ -183,32 +194,68 @@ def _wrapped(dim: int, shape: Sequence[int]) -> int:
     return (dim - 2**64 if dim >= 2**63 else dim) % len(shape)
 
 
-def _leaves_below(edge: Edge, graph: Graph) -> dict[str, Node]:
+def _below(
+    edge: Edge, graph: Graph, places: Mapping[Edge, Layout | None]
+) -> tuple[dict[str, Node], list[Edge]]:
+    """Find what a weight is computed from: parameters, and edges in which samples lie apart.
+
+    There are such edges where only some of the samples take a way, as to one of several experts:
+    the rows on it are no samples of their own. What lies beyond has been met by all samples there,
+    and gets its gradients from that meeting.
+    """
     found: dict[str, Node] = {}
+    apart: list[Edge] = []
     pending, seen = [edge[0]], {edge[0]}
     while pending:
         node = pending.pop()
         if node in graph.leaves:
             found[graph.leaves[node]] = node
-        for below, _ in node.next_functions:
-            if below is not None and below not in seen:
+        for below, n in node.next_functions:
+            if below is None:
+                continue
+            if places.get((below, n)) is not None:
+                apart.append((below, n))
+            elif below not in seen:
                 seen.add(below)
                 pending.append(below)
-    return found
+    return found, apart
 
 
-def _pulled(gradients: Tensor, edge: Edge, leaves: Mapping[str, Node]) -> dict[str, Tensor]:
-    """Take the gradients of a weight back to what it was computed from, one by one."""
+def _pulled(
+    gradients: Tensor, edge: Edge, leaves: Mapping[str, Node], apart: Collection[Edge]
+) -> dict[str, Tensor]:
+    """Take the gradients of a weight back to what it was computed from, one by one.
+
+    Parameters
+    ----------
+    apart : edges that nothing passes, as `_below` gives them
+    """
     inputs = [GradientEdge(leaf, 0) for leaf in leaves.values()]
     made: dict[str, list[Tensor]] = {name: [] for name in leaves}
-    for one in gradients:
-        found: Sequence[Tensor | None] = torch.autograd.grad(
-            [GradientEdge(*edge)], inputs, [one], retain_graph=True, allow_unused=True
-        )
-        for (name, leaf), g in zip(leaves.items(), found, strict=True):
-            zeros = one.new_zeros(shape_of((leaf, 0)))
-            made[name].append(zeros if g is None else g.to_dense())
+    with _closed(apart):
+        for one in gradients:
+            found: Sequence[Tensor | None] = torch.autograd.grad(
+                [GradientEdge(*edge)], inputs, [one], retain_graph=True, allow_unused=True
+            )
+            for (name, leaf), g in zip(leaves.items(), found, strict=True):
+                zeros = one.new_zeros(shape_of((leaf, 0)))
+                made[name].append(zeros if g is None else g.to_dense())
     return {name: torch.stack(several) for name, several in made.items()}
+
+
+@contextmanager
+def _closed(edges: Collection[Edge]) -> Generator[None]:
+    """Let no gradient pass some edges inside the block."""
+
+    def stopper(n: int) -> Callable[[Sequence[Tensor | None]], tuple[Tensor | None, ...]]:
+        return lambda grads: tuple(
+            torch.zeros_like(g) if i == n and g is not None else g for i, g in enumerate(grads)
+        )
+
+    with ExitStack() as stack:
+        for node, n in dict.fromkeys(edges):
+            stack.callback(node.register_prehook(stopper(n)).remove)
+        yield
 
 
 # --- all parts of a parameter --------------------------------------------------------------------

@@ -79,16 +79,33 @@ IN_ORDER = "load: the parts are taken, by their order, as"
          [f"{IN_ORDER} X_train, y_train, X_valid, y_valid, X_test, y_test"]),
         ((X, X[:1], X[:2], Y, Y[:1], Y[:2]), {"train": 10, "valid": 1, "test": 2},
          [f"{IN_ORDER} X_train, X_valid, X_test, y_train, y_valid, y_test"]),
+        ({"input_ids": X, "attention_mask": X, "labels": Y}, {"test": 10},
+         ["load: no split is named, so all of it is taken as test data"]),
+        ({"train": {"input_ids": X, "labels": Y}, "val": ((X, X), Y)}, {"train": 10, "valid": 10},
+         []),
+        (((X, X), Y), {"test": 10},
+         ["load: no split is named, so all of it is taken as test data"]),
     ],
     ids=["mapping", "loaders", "holdout", "Japanese", "names", "nested", "pair", "lists", "dataset",
          "keras", "three pairs", "two loaders", "train_test_split", "halves", "flat", "six flat",
-         "six by roles"],
+         "six by roles", "arguments", "several inputs", "several inputs alone"],
 )  # fmt: skip
 def test_every_form_is_understood_and_said(
     content: object, expected: dict[str, int], notes: list[str]
 ) -> None:
     assert lengths(content) == expected
     assert said(content) == notes
+
+
+@pytest.mark.parametrize(
+    "content", [[(X, Y)] * 4, [{"ids": X, "labels": Y}] * 2, iter([(X, Y)] * 2)],
+    ids=["four pairs", "two mappings", "iterator"],
+)  # fmt: skip
+def test_batches_are_test_data(content: object) -> None:
+    samples, notes = samples_of_content(content, name="load")
+    assert list(samples) == ["test"]
+    assert all(len(y) == 10 for _, y in samples["test"].batches(1000))
+    assert [note.key for note in notes] == ["notes.dataset.whole"]
 
 
 def test_the_bunch_of_scikit_learn_is_a_pair() -> None:

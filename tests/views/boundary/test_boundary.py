@@ -372,10 +372,24 @@ def test_a_picture_is_judged_by_what_lies_above_chance(
     assert unfaithful(judged(agreement, by_chance)).level is level
 
 
-def test_the_least_faithful_picture_is_named() -> None:
+def test_a_cut_is_no_map_of_the_samples_and_is_not_judged() -> None:
     good, bad = judged(0.9, 0.1).maps[0], judged(0.3, 0.1).maps[0]
-    finding = unfaithful(Boundary((good, replace(bad, kind="plane")), None))
-    assert finding.summary.startswith("boundary.plane shows 30% of the network's answers")
+    for kind in ("plane", "features"):
+        cut = replace(bad, kind=kind)
+        assert unfaithful(Boundary((cut, good), None)).level is Level.OK
+        assert unfaithful(Boundary((cut,), None)).level is Level.UNKNOWN
+        assert "30% of 300 samples" in cut.heading
+
+
+def test_a_projection_worse_than_one_colour_shows_nothing_and_not_less() -> None:
+    finding = unfaithful(judged(0.3, 0.9))
+    shown = {one.quantity: one.value for one in finding.evidence}
+    assert shown == {"own_answer": 0.3, "one_colour": 0.9, "above_chance": 0.0, "samples": 300}
+    assert finding.summary == (
+        "boundary.projection shows 30% of the network's answers to the 300 samples in it; a "
+        "picture of a single colour would show 90%. That is too little to read off how the "
+        "network answers a sample."
+    )
 
 
 def test_two_inputs_are_never_unfaithful() -> None:
@@ -435,6 +449,18 @@ def test_the_title_of_a_picture_says_how_faithful_it_is() -> None:
         assert f"{one.agreement:.0%} of {one.shown} samples" in drawn(one).get_title()
 
 
+def test_nearly_all_samples_lie_in_the_frame_of_a_plane_and_those_that_do_not_are_counted() -> None:
+    draw = np.random.default_rng(3)
+    heavy = draw.standard_t(2, size=(400, 7))
+    near = tuple(int(row) for row in np.argsort(np.abs(heavy).max(axis=1))[:3])
+    (one,) = look(spokes(7), heavy, through=near).maps
+    assert 0.95 * 400 <= one.shown < 400
+    assert drawn(one).get_title().endswith(f"\n{one.shown} of 400 samples lie in the frame")
+    (two,) = look(spokes(7), heavy, features=(0, 1)).maps
+    assert two.shown == 400
+    assert "frame" not in two.heading
+
+
 def test_many_points_are_pixels_in_the_file_and_few_are_shapes() -> None:
     inputs = np.random.default_rng(0).normal(size=(9_000, 2))
     many, few = (
@@ -462,6 +488,60 @@ def test_the_margins_are_drawn_as_they_were_measured() -> None:
     }
     assert len(medians) == 6
     assert sum(int(row["samples"] or 0) for row in margins(found)) == 300
+
+
+def test_every_class_with_margins_is_named_inside_the_frame() -> None:
+    found = look(spokes(7), MANY)
+    assert found.margins is not None
+    axes = Figure().subplots()
+    draw_margins(found.margins, axes)
+    bottom, top = axes.get_ylim()
+    medians = [
+        np.asarray(line.get_ydata()).item() for line in axes.get_lines() if line.get_gid()
+    ]  # of the right ones alone: each at the name of its class
+    assert sorted(medians) == sorted(axes.get_yticks()) == [0, 1, 2]
+    assert bottom - 2 == pytest.approx(0 - top) == pytest.approx(0.6)
+
+
+def many_classes(classes: int, *, wrong: int = 0) -> Axes:
+    """A map of two inputs with so many classes in a fan, and so many samples of the wrong one."""
+    angles = np.arange(classes) * 2 * np.pi / classes
+    network = Linear(np.column_stack([np.cos(angles), np.sin(angles)]))
+    inputs = np.random.default_rng(2).normal(size=(200, 2))
+    answers = network.predict(inputs).argmax(axis=1)
+    targets = (answers + (np.arange(200) < wrong)) % classes
+    task = Task("logits", classes, "cross_entropy")
+    both: Mapping[Split, Observation] = {
+        "train": seen(network, inputs, targets, task=task),
+        "test": seen(network, inputs[-9:], answers[-9:], task=task),
+    }
+    return drawn(measure(network, both).maps[0])
+
+
+@pytest.mark.parametrize(
+    ("classes", "said", "title"),
+    [
+        (5, [f"class {k}" for k in range(5)], ""),
+        (10, [f"class {k}" for k in range(10)], ""),
+        (11, [], "11 classes, too many to name"),
+    ],
+)
+def test_up_to_ten_classes_are_named_once_and_more_are_counted(
+    classes: int, said: list[str], title: str
+) -> None:
+    legend = many_classes(classes, wrong=3).get_legend()
+    assert legend is not None
+    assert sorted(one.get_text() for one in legend.get_texts()) == [*said, "wrong, train: 3"]
+    assert legend.get_title().get_text() == title
+
+
+def test_rings_are_narrow_where_there_are_many_and_none_where_they_would_hide_the_points() -> None:
+    found = []
+    for wrong in (20, 21, 101):
+        lines = {line.get_gid(): line for line in many_classes(5, wrong=wrong).get_lines()}
+        found.append(lines["wrong-train"].get_markersize() if "wrong-train" in lines else None)
+        assert lines["points-test-0"].get_markersize() < 6
+    assert found == [9, 6, None]
 
 
 # --- what does not fit ----------------------------------------------------------------------------
@@ -516,6 +596,64 @@ def test_whole_numbers_are_numbers_unless_the_network_takes_no_others() -> None:
     assert pictures(look(Linear(weight), whole))[0] == "map"
     with pytest.raises(ks.Missing, match="needs inputs that may lie between whole numbers"):
         look(Tokens(weight), whole)
+
+
+class Categories(Linear):
+    """The last column numbers one of three categories, as for an embedding."""
+
+    def predict(self, inputs: Array) -> FloatArray:
+        if not set(inputs[:, -1].tolist()) <= {0, 1, 2}:
+            raise IndexError("index out of range in self")
+        return super().predict(inputs)
+
+
+def test_a_picture_that_the_network_cannot_answer_leaves_a_sentence_and_all_the_others() -> None:
+    network, inputs = Categories(spokes(7).weight), MANY.copy()
+    inputs[:, -1] = spokes(7).predict(MANY).argmax(axis=1)  # so that typical samples differ in it
+    found = look(network, inputs, method="pca")
+    assert found.maps == ()
+    (refused,) = found.refused
+    assert str(refused.reason) == (
+        "Expected a network that answers inputs between and around the samples, found IndexError: "
+        "index out of range in self; where columns number categories, give two that measure "
+        "something to ks.boundary as features"
+    )
+    assert unfaithful(found).level is Level.UNKNOWN
+    (words,) = found.plot(Figure().subplots()).texts
+    assert words.get_text() == str(refused.reason)
+    assert found.margins is not None
+    assert sum(one.distances.finite for one in found.margins.groups) > 250
+    every = look(network, inputs)
+    assert [one.kind for one in every.maps] == ["features"]
+    assert [one.kind for one in every.refused] == ["plane", "projection"]
+    assert pictures(every) == ["plane", "features", "projection", "margins"]
+    assert len(found.to_frame()) == 0
+
+
+def test_a_network_that_cannot_be_asked_at_all_has_no_boundary_and_says_why() -> None:
+    class Broken(Linear):
+        def predict(self, inputs: Array) -> FloatArray:
+            raise ZeroDivisionError("by zero") from AssertionError(inputs)
+
+    observation = seen(spokes(7), MANY)
+    with pytest.raises(ks.Missing, match="found ZeroDivisionError: by zero; where"):
+        measure(Broken(np.ones((3, 7))), {"train": observation})
+
+
+def test_margins_that_the_network_cannot_answer_leave_a_sentence_and_the_maps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise ValueError("too large")
+
+    monkeypatch.setattr("kashika.views.boundary.margins_of", fails)
+    found = look(spokes(7), MANY, method="pca")
+    assert (len(found.maps), found.margins) == (1, None)
+    assert [one.kind for one in found.refused] == ["margins"]
+    assert pictures(found) == ["projection", "margins"]
+    axes = Figure().subplots()
+    draw_margins(found.refused[0], axes)
+    assert "found ValueError: too large" in axes.texts[0].get_text()
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,10 @@ def three(units: FloatArray = ONES) -> Chart:
 
 def test_the_three_corners_lie_where_their_inputs_are() -> None:
     chart = three()
-    np.testing.assert_allclose(chart.inputs_at(chart.frame), CLOUD[:3], atol=1e-12)
-    np.testing.assert_allclose(chart.places[:3], chart.frame, atol=1e-12)
-    np.testing.assert_allclose(chart.frame[0], 0)
-    assert chart.frame[1, 1] == pytest.approx(0)  # the first axis goes to the second corner
+    np.testing.assert_allclose(chart.inputs_at(chart.corners), CLOUD[:3], atol=1e-12)
+    np.testing.assert_allclose(chart.places[:3], chart.corners, atol=1e-12)
+    np.testing.assert_allclose(chart.corners[0], 0)
+    assert chart.corners[1, 1] == pytest.approx(0)  # the first axis goes to the second corner
 
 
 def test_distances_in_the_plane_are_distances_between_inputs() -> None:
@@ -53,9 +53,20 @@ def test_every_sample_lies_where_it_is_nearest_to_the_plane() -> None:
 def test_units_measure_the_distances_and_the_corners_stay() -> None:
     units = np.array([10.0, 1, 1, 1, 1, 0.1])
     chart = three(units)
-    np.testing.assert_allclose(chart.inputs_at(chart.frame), CLOUD[:3], atol=1e-12)
+    np.testing.assert_allclose(chart.inputs_at(chart.corners), CLOUD[:3], atol=1e-12)
     apart = np.linalg.norm((CLOUD[1] - CLOUD[0]) / units)
-    assert np.linalg.norm(chart.frame[1]) == pytest.approx(apart)
+    assert np.linalg.norm(chart.corners[1]) == pytest.approx(apart)
+
+
+def test_the_frame_of_a_plane_holds_its_corners_and_nearly_all_samples() -> None:
+    for corners in (CLOUD[:3], CLOUD[0] + 1e-3 * np.eye(6)[:3], 1e3 * np.eye(6)[:3]):
+        chart = plane(CLOUD, corners, units=ONES)
+        assert chart is not None
+        low, high = chart.frame
+        assert (low < chart.corners).all()
+        assert (chart.corners < high).all()
+        inside = ((low <= chart.places) & (chart.places <= high)).all(axis=1)
+        assert inside.mean() >= 0.95
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0, -3.0])

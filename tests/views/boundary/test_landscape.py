@@ -236,7 +236,8 @@ def test_the_heading_says_how_the_picture_was_made_and_how_faithful_it_is() -> N
     with speaking("en"):
         assert found.heading == (
             "t-SNE with a learned way back\n"
-            "75% of 4 samples lie on their own answer, trustworthiness 0.88"
+            "75% of 4 samples lie on their own answer\n"
+            "trustworthiness 0.88"
         )
     with speaking("ja"):
         assert "4サンプルの75%" in found.heading

@@ -193,6 +193,15 @@ def test_the_margins_are_grouped_by_class_and_correctness() -> None:
     assert len({place for place, _ in found.bars}) == 4
 
 
+def test_the_bars_of_a_class_lie_beside_its_name_only_where_there_are_two() -> None:
+    network = Linear(np.array([[2.0, 0.0]]), np.zeros(1))
+    inputs = np.array([[1.0, 0.0], [3.0, 5.0], [-4.0, 1.0]])
+    found = margins(network, inputs, np.array([1, 0, 0]))
+    assert [(place, one.of, one.right) for place, one in found.bars] == [
+        (0.85, 0, True), (1.15, 0, False), (0.0, 1, True),
+    ]  # fmt: skip
+
+
 def test_what_was_not_found_is_counted_and_not_drawn() -> None:
     network = Linear(np.array([[0.0, 0.0]]), np.ones(1))
     found = margins(network, CLOUD[:, :2], np.ones(200, dtype=int))

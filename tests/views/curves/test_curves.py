@@ -246,16 +246,18 @@ def verdicts(found: Curves) -> dict[str, Level]:
     return {finding.rule: finding.level for finding in (rule(found) for rule in VIEW.rules)}
 
 
+def alarms(found: Curves) -> dict[str, Level]:
+    return {rule: level for rule, level in verdicts(found).items() if level >= Level.WARNING}
+
+
 def test_the_histories_differ_in_their_verdicts() -> None:
-    found = {name: tuple(verdicts(curves(*pair)).values()) for name, pair in HISTORIES.items()}
-    ok, warning, problem = Level.OK, Level.WARNING, Level.PROBLEM
-    assert found == {
-        "healthy": (ok, ok, ok),
-        "noisy": (ok, ok, ok),
-        "overfitted": (ok, problem, ok),
-        "slightly overfitted": (ok, warning, ok),
-        "stuck": (ok, ok, warning),
-        "broken": (problem, ok, ok),
+    assert {name: alarms(curves(*pair)) for name, pair in HISTORIES.items()} == {
+        "healthy": {},
+        "noisy": {},
+        "overfitted": {"curves.overfitting": Level.PROBLEM},
+        "slightly overfitted": {"curves.overfitting": Level.WARNING},
+        "stuck": {"curves.not_learning": Level.WARNING},
+        "broken": {"curves.nonfinite": Level.PROBLEM},
     }
 
 
@@ -308,7 +310,8 @@ def test_a_train_loss_of_every_step_is_compared_at_the_step_of_the_least_valid_l
     least_at = int(found["least_at"].value)
     assert least_at in (300, 400, 500)
     assert found["least_at"].unit == "step"
-    assert found["train_then"].value == pytest.approx(train.y[least_at - 1], rel=0.05)
+    # The step losses of that epoch are averaged, as in a log by epoch.
+    assert found["train_then"].value == pytest.approx(train.y[least_at - 100 : least_at].mean())
 
 
 ANY = st.lists(
@@ -317,7 +320,7 @@ ANY = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=50)
 @given(train=ANY, valid=ANY, chance=st.floats())
 def test_every_rule_answers_to_any_numbers(
     train: list[float], valid: list[float], chance: float
@@ -378,7 +381,11 @@ def keras(name: str) -> Mapping[str, Series]:
 def test_a_real_run_whose_valid_loss_lies_below_its_train_loss_is_healthy() -> None:
     series = keras("unet_log.csv")
     assert series["valid_loss"].y[-1] < series["train_loss"].y[-1]
-    assert set(verdicts(measure(History(series))).values()) == {Level.OK}
+    found = {rule: level for rule, level in verdicts(measure(History(series))).items() if level}
+    assert found == {
+        "curves.valid_below_train": Level.NOTE,
+        "curves.overconfident": Level.UNKNOWN,  # no accuracy is read here
+    }
     assert measure(History(series)).best == 92
 
 
@@ -410,11 +417,7 @@ def test_a_real_run_whose_valid_loss_rises_from_the_first_value_on_is_alarmed() 
         series["valid_loss"].y, [0.3210, 0.3585, 0.3937, 0.4123, 0.4200], atol=5e-5
     )
     found = measure(History(series))
-    assert verdicts(found) == {
-        "curves.nonfinite": Level.OK,
-        "curves.overfitting": Level.WARNING,
-        "curves.not_learning": Level.OK,
-    }
+    assert alarms(found) == {"curves.overfitting": Level.WARNING}
     assert found.best == 1000
 
 

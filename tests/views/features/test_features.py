@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
@@ -15,11 +16,12 @@ from sklearn.metrics import silhouette_score
 from torch import nn
 
 import kashika as ks
+from kashika import figure
 from kashika.distribution import Array, Distribution, FloatArray, IntArray
 from kashika.naming import Split
 from kashika.observation import Layer, Observation
 from kashika.palette import BLACK, class_colour
-from kashika.projection import project
+from kashika.projection import Projection, embed_in_plane, project
 from kashika.task import Task
 from kashika.views.features import VIEW, Features, measure
 from kashika.views.features.layer_features import named
@@ -30,6 +32,7 @@ from kashika.views.features.pictures import (
     draw_projection,
     draw_train_test,
 )
+from kashika.views.features.projecting import once
 from kashika.views.features.rules import FEW, dead_units
 from kashika.views.features.tables import layers, projections
 
@@ -68,7 +71,7 @@ def features(outputs: Array, labels: Array | None = None, *, seed: int = 0) -> F
 
 def relu(active: list[int], *, name: str = "act", rows: int = 4) -> Layer:
     """A ReLU layer whose units were active in so many samples."""
-    shown = np.ones((rows, len(active)))
+    shown = np.maximum(noise(rows, len(active)), 0.0) * (np.array(active) > 0)
     return Layer(name, "ReLU", Distribution.of(shown), np.array(active), shown, np.arange(rows))
 
 
@@ -308,10 +311,10 @@ def test_a_unit_is_dead_when_no_split_switches_it_on() -> None:
 
 @pytest.mark.parametrize(
     ("dead", "level"),
-    [(0, ks.Level.OK), (9, ks.Level.OK), (10, ks.Level.WARNING), (17, ks.Level.WARNING),
-     (18, ks.Level.PROBLEM), (20, ks.Level.PROBLEM)],
+    [(0, ks.Level.OK), (9, ks.Level.OK), (10, ks.Level.NOTE), (15, ks.Level.WARNING),
+     (17, ks.Level.WARNING), (18, ks.Level.PROBLEM), (20, ks.Level.PROBLEM)],
 )  # fmt: skip
-def test_half_of_a_layer_dead_is_a_warning_and_nine_tenths_a_problem(
+def test_half_of_a_layer_dead_is_a_note_and_nine_tenths_a_problem(
     dead: int, level: ks.Level
 ) -> None:
     layer = relu([0] * dead + [1] * (20 - dead), rows=40)
@@ -414,7 +417,8 @@ def test_every_projection_says_on_the_picture_how_faithful_it_is() -> None:
 
 
 def test_a_table_has_a_dash_where_a_number_is_not_defined() -> None:
-    found = measure({"test": seen(noise(4, 2), np.zeros(4, int), relu([1, 0]))}, split="test")
+    same = replace(relu([1, 0]), features=np.ones((4, 2)))
+    found = measure({"test": seen(noise(4, 2), np.zeros(4, int), same)}, split="test")
     rank = found.separations[-1].effective_rank
     assert layers(found) == [
         {"layer": "act", "kind": "ReLU", "units": 2, "positions": "", "silhouette": None,
@@ -572,6 +576,93 @@ def test_what_became_of_the_positions_is_said(positions: int, pooled: str, said:
     assert axes.get_xlabel() == ", ".join(filter(None, ["Axis 1", "conv", said]))
 
 
+def panels(found: Features, name: str) -> list[Axes]:
+    """The axes of one of the pictures."""
+    (picture,) = (one for one in VIEW.pictures if one.name == name)
+    made = figure.draw(picture, found)
+    return [] if made is None else [axes for axes in made.axes if axes.axison]
+
+
+def alikes(*, differ: int = 1) -> dict[Split, Observation]:
+    """Train and test of a network of so many layers, a dropout after the last, and outputs."""
+    splits: dict[Split, Observation] = {}
+    sizes: dict[Split, int] = {"train": 30, "test": 20}
+    for split, rows in sizes.items():
+        outputs, labels = blobs(3.0, rows=rows, units=3)
+        inside: dict[str, FloatArray] = {
+            f"layer{i}": outputs + noise(rows, 3, seed=i) for i in range(differ)
+        }
+        last = list(inside.values())[-1]
+        inside |= {"drop": last, "flat": last, "head": outputs}
+        splits[split] = seen(outputs, labels, *(layer(name, v) for name, v in inside.items()))
+    return splits
+
+
+def test_layers_with_the_same_features_are_projected_once_and_shown_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def counted(features: FloatArray, *, seed: int = 0) -> tuple[Projection, ...]:
+        asked.append(features)
+        return project(features, seed=seed)
+
+    monkeypatch.setattr("kashika.views.features.projecting.project", counted)
+    found = measure(alikes(), split="test", layer="*")
+    assert len(asked) == 2  # layer0, drop and flat; head
+    assert found.layers == ("layer0", "drop", "flat", "head")
+    first, _, second, *_ = found.projections
+    np.testing.assert_array_equal(first.coordinates, second.coordinates)
+    assert [axes.get_xlabel() for axes in panels(found, "projection")] == [
+        "Axis 1, layer0 = … = flat", "Axis 1, layer0 = … = flat", "Axis 1, head", "Axis 1, head",
+    ]  # fmt: skip
+    assert len(panels(found, "train_test")) == 2
+    assert [axes.get_title().partition(":")[0] for axes in panels(found, "layers")] == [
+        "layer0 = … = flat", "head = (outputs)",
+    ]  # fmt: skip
+
+
+def test_what_is_alike_in_one_split_alone_is_not_alike() -> None:
+    splits = alikes()
+    other = replace(splits["train"].layers[1], features=noise(30, 3, seed=9))
+    train = replace(splits["train"], layers=(splits["train"].layers[0], other))
+    test = replace(splits["test"], layers=splits["test"].layers[:2])
+    found = measure({"train": train, "test": test}, split="test", layer="*")
+    one, two = found.embeddings
+    assert one.alike == two.alike == ()
+    assert not np.array_equal(one.train.coordinates, two.train.coordinates)
+
+
+@pytest.mark.parametrize("differ", [2, 3])
+def test_of_more_than_three_layers_that_differ_only_the_plane_is_shown(differ: int) -> None:
+    found = measure(alikes(differ=differ), split="test", layer="*")
+    by_pca = {"pca"} if differ == 3 else {"pca", "tsne"}
+    assert {one.method for one in found.projections} == by_pca
+    embedded = "pca" if differ == 3 else "tsne"
+    assert {one.test.method for one in found.embeddings} == {embedded}
+    said = {"pca": "PCA of train", "tsne": "t-SNE"}[embedded]
+    for axes, one in zip(panels(found, "train_test"), once(found.embeddings), strict=True):
+        assert axes.get_title() == (
+            f"{said}, trustworthiness: train {one.train.trustworthiness:.2f}, "
+            f"test {one.test.trustworthiness:.2f}"
+        )
+    methods = [row["method"] for row in projections(found)][-2:]
+    assert methods == (["PCA", "PCA of train"] if differ == 3 else ["t-SNE", "t-SNE of train"])
+
+
+@pytest.mark.parametrize("name", ["projection", "train_test"])
+def test_the_classes_are_named_in_the_first_panel_and_inside_it_where_others_stand_below(
+    name: str,
+) -> None:
+    for differ in (1, 3):
+        axes = panels(measure(alikes(differ=differ), split="test", layer="*"), name)
+        legends = [one.get_legend() for one in axes]
+        assert legends[0] is not None
+        assert legends[1:] == [None] * (len(axes) - 1)
+        box = legends[0].get_window_extent()
+        assert (box.y0 >= axes[0].bbox.y0) == (len(axes) > 2)
+
+
 # --- test samples among training samples ----------------------------------------------------------
 
 
@@ -579,6 +670,20 @@ def both(distance: float = 5.0) -> dict[Split, Observation]:
     """Sixty training and twenty test samples of the same two clouds."""
     train, labels = blobs(distance)
     return {"train": seen(train, labels), "test": seen(train[:20] + 0.1, labels[:20])}
+
+
+def test_a_training_sample_that_comes_again_lies_on_itself_in_the_plane_of_the_others() -> None:
+    train = noise(40, 6) @ noise(6, 6, seed=1)
+    made = embed_in_plane(train, train[5:12])
+    np.testing.assert_allclose(made.test.coordinates, made.train.coordinates[5:12])
+    np.testing.assert_allclose(
+        np.abs(made.train.coordinates), np.abs(project(train)[0].coordinates)
+    )
+    assert made.test.method == "pca"
+    assert made.train.explained == pytest.approx(project(train)[0].explained)
+    for few in (train[:0], train[:2], np.ones((9, 6))):
+        assert embed_in_plane(few, train).test.refused is not None
+        assert len(embed_in_plane(train, few).test.coordinates) == len(few)
 
 
 def test_test_samples_are_shown_among_the_training_samples() -> None:
@@ -629,7 +734,7 @@ def test_without_both_splits_there_is_the_picture_of_the_one(split: Split, other
 def test_of_very_many_training_samples_a_seeded_choice_is_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kashika.views.features.MAPPED", 30)
+    monkeypatch.setattr("kashika.views.features.projecting.MAPPED", 30)
     first, second = (measure(both(), split="test").embeddings[0] for _ in range(2))
     assert len(first.train.targets) == 30
     np.testing.assert_array_equal(first.test.coordinates, second.test.coordinates)

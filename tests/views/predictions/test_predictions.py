@@ -282,6 +282,19 @@ def test_the_confusion_matrix_shows_every_count_at_its_place() -> None:
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("Predicted class", "True class")
 
 
+def test_of_very_many_classes_the_most_frequent_are_drawn_and_counted_in_the_title() -> None:
+    targets = np.repeat(np.arange(150), 1 + np.arange(150) % 2)  # every odd class twice
+    found = predictions(np.eye(150)[targets], targets).classified
+    axes = Figure().subplots()
+    assert found is not None
+    draw_confusion(found, axes)
+    shown = np.asarray(axes.images[0].get_array())
+    # All odd classes, and the first of the others.
+    expected = [1 + k % 2 for k in range(150) if k % 2 or k < 50]
+    np.testing.assert_array_equal(shown, np.diag(expected))
+    assert axes.get_title() == "The 100 most frequent classes alone"
+
+
 def test_the_reliability_diagram_shows_accuracy_by_confidence_with_the_counts() -> None:
     found = predictions(sure([0.75] * 10 + [0.95] * 5), np.array([1] * 6 + [0] * 4 + [1] * 5))
     axes = Figure().subplots()

@@ -17,7 +17,13 @@ from kashika.distribution import Distribution, IntArray
 from kashika.distribution.codes import CODES, Bits
 from kashika.load.checkpoints.beside import saved_at
 from kashika.load.checkpoints.reading import Weights
-from kashika.parameters import Parameter, initials, kinds_from_shapes
+from kashika.parameters import (
+    Parameter,
+    copied_share,
+    initials,
+    kinds_from_shapes,
+    some_rows,
+)
 from kashika.run import Checkpoint
 
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
@@ -48,15 +54,15 @@ def checkpoint_of(weights: Weights) -> Checkpoint:
         kind = kinds[layer]
         known = initials(kind, shapes[layer]) if kind else {}
         with _undivided():
-            values = _looked_at(tensor)
-        parameters.append(Parameter(name, kind, values, known.get(short), None))
+            dense = tensor.detach().to_dense()
+            values, copied = _looked_at(dense), _copied(dense)
+        parameters.append(Parameter(name, kind, values, known.get(short), None, copied))
     epoch, step = saved_at(weights.other)
     return Checkpoint(weights.path, tuple(parameters), epoch, step)
 
 
-def _looked_at(tensor: Tensor) -> Distribution:
+def _looked_at(dense: Tensor) -> Distribution:
     """Look at a tensor in the type that it has: one that fills the memory is not copied."""
-    dense = tensor.detach().to_dense()
     if dense.dtype == torch.bfloat16:
         return Distribution.of_bfloat16(_bits(dense), count=_count)
     if dense.element_size() > 1:
@@ -65,7 +71,13 @@ def _looked_at(tensor: Tensor) -> Distribution:
     flat = dense.flatten()
     pieces = (flat[start : start + _PIECE] for start in range(0, max(1, len(flat)), _PIECE))
     looked = (Distribution.of_bfloat16(_bits(one.bfloat16()), count=_count) for one in pieces)
-    return replace(reduce(add, looked), shape=tuple(tensor.shape))
+    return replace(reduce(add, looked), shape=tuple(dense.shape))
+
+
+def _copied(dense: Tensor) -> float:
+    if dense.ndim < 2 or not dense.numel():
+        return np.nan
+    return copied_share(dense[some_rows(tuple(dense.shape))].float().numpy())
 
 
 def _bits(tensor: Tensor) -> Bits:

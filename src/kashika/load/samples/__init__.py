@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kashika.errors import LoadError
+from kashika.errors import LoadError, listed
 from kashika.load.code.named import parse
 from kashika.load.samples import arrays, bundled, images, tables
 from kashika.load.samples.content import Content, samples_of, samples_of_content
 from kashika.load.samples.labels import relabelled
-from kashika.load.samples.roles import listed
 from kashika.texts import Sentence
 
 __all__ = ["Content", "samples_from", "samples_of", "samples_of_content"]

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from kashika.distribution import Array
-from kashika.errors import LoadError
+from kashika.errors import LoadError, listed
 from kashika.load.samples import files
 from kashika.load.samples.content import Content, samples_of_content
-from kashika.load.samples.roles import listed, paired, role_of, split_called
+from kashika.load.samples.roles import paired, role_of, split_called
 from kashika.naming import Split
 from kashika.run import Arrays, Samples
 from kashika.texts import Sentence

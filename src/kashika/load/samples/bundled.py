@@ -26,4 +26,5 @@ def samples_of_bundled(name: str) -> Content:
     classes = content.target.ndim == 1 and content.target.dtype.kind in "iu"
     names = tuple(map(str, content.get("target_names", ()))) if classes else ()
     note = Sentence("notes.dataset.bundled", name=name, count=len(samples))
-    return {"test": Arrays(samples.inputs, samples.targets, names)}, [note]
+    columns = tuple(map(str, content.get("feature_names", ())))
+    return {"test": Arrays(samples.inputs, samples.targets, names, columns)}, [note]

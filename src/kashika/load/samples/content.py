@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import Any
-
-import numpy as np
 
 from kashika.errors import LoadError, MismatchError
+from kashika.load.samples.forms import (
+    are_batches,
+    are_samples,
+    gives_batches,
+    is_dataset,
+    shape_of,
+    target_among_arguments,
+)
 from kashika.load.samples.roles import Role, paired, role_of, splits_called
 from kashika.naming import SPLITS, Split
 from kashika.run import Arrays, Samples
@@ -20,9 +25,9 @@ Content = tuple[dict[Split, Samples], list[Sentence]]
 def samples_of_content(content: object, *, name: str) -> Content:
     """Take samples in any form in which people hand them on, and say how they were understood.
 
-    A mapping from split to (X, y), `Dataset`, `DataLoader` or {"X": …, "y": …}; a mapping with
-    names such as X_train; (X, y) alone; ((X, y), (X, y)) as Keras gives them; the parts as
-    scikit-learn's `train_test_split` gives them, in either order; data sets alone.
+    A mapping from split to what `samples_of` takes; a mapping with names such as X_train, or from
+    the arguments of a network; (X, y) alone; ((X, y), (X, y)) as Keras gives them; the parts as
+    scikit-learn's `train_test_split` gives them, in either order; data sets or batches alone.
 
     Parameters
     ----------
@@ -37,7 +42,7 @@ def samples_of_content(content: object, *, name: str) -> Content:
     """
     if isinstance(content, Mapping) and content:
         return _of_mapping({str(key): value for key, value in content.items()}, name=name)
-    if is_dataset(content):
+    if is_dataset(content) or gives_batches(content):
         note = Sentence("notes.dataset.whole", name=name)
         return {"test": samples_of(content, split="test")}, [note]
     if isinstance(content, tuple | list) and len(content) > 1:
@@ -46,7 +51,12 @@ def samples_of_content(content: object, *, name: str) -> Content:
 
 
 def samples_of(value: object, *, split: Split) -> Samples:
-    """Take (X, y), a `Dataset`, a `DataLoader` or {"X": …, "y": …} as the samples of a split.
+    """Take what people hand on as the samples of a split.
+
+    (X, y), where X may be a tuple of several inputs or a mapping from argument to input;
+    {"X": …, "y": …}, or a mapping from argument to input with the targets among them under one of
+    the names in `TARGETS`; a `Dataset` or `DataLoader`; a list of batches or of samples, or
+    anything else that gives batches.
 
     Raises
     ------
@@ -54,22 +64,22 @@ def samples_of(value: object, *, split: Split) -> Samples:
         If it is none of them, or its parts do not fit.
     """
     if isinstance(value, Mapping) and value:
-        pairs, _ = paired({str(key): one for key, one in value.items()}, where=split)
+        parts = {str(key): one for key, one in value.items()}
+        if (target := target_among_arguments(parts)) is not None:
+            inputs = {key: one for key, one in parts.items() if key != target}
+            return Arrays.of(inputs, parts[target], split=split)
+        pairs, _ = paired(parts, where=split)
         value = next(iter(pairs.values()))
-    if isinstance(value, tuple | list) and len(value) == 2:
+    several = are_samples(value)
+    if isinstance(value, tuple | list) and len(value) == 2 and not several:
         return Arrays.of(value[0], value[1], split=split)
-    if is_dataset(value):
-        from kashika.torch_network.samples import TorchSamples
+    if several or is_dataset(value) or gives_batches(value):
+        from kashika.torch_network.samples import Batches, TorchSamples
 
+        if gives_batches(value) or are_batches(value):
+            return Batches(value, split)  # type: ignore[arg-type]
         return TorchSamples.of(value, split=split)  # type: ignore[arg-type]
     raise MismatchError("errors.samples", split=split, found=type(value).__name__)
-
-
-def is_dataset(value: object) -> bool:
-    """Tell a `Dataset` or `DataLoader` from an array, a data frame, a mapping or a text."""
-    if isinstance(value, Mapping | str | bytes | tuple | list) or hasattr(value, "__array__"):
-        return False
-    return hasattr(value, "__getitem__") or hasattr(value, "dataset")
 
 
 def _of_mapping(content: Mapping[str, object], *, name: str) -> Content:
@@ -78,6 +88,9 @@ def _of_mapping(content: Mapping[str, object], *, name: str) -> Content:
     if any(role is not None and role[0] == "inputs" for role in roles):
         pairs, notes = paired(content, where=f"--data {name}")
         return {split: Arrays.of(x, y, split=split) for split, (x, y) in pairs.items()}, notes
+    if target_among_arguments(content) is not None:
+        note = Sentence("notes.dataset.whole", name=name)
+        return {"test": samples_of(content, split="test")}, [note]
     called = splits_called(content, where=f"--data {name}")
     order = sorted(called, key=lambda key: SPLITS.index(called[key]))
     return {called[key]: samples_of(content[key], split=called[key]) for key in order}, []
@@ -95,7 +108,7 @@ def _of_sequence(parts: list[object], *, name: str) -> Content:
             },
             [Sentence("notes.dataset.in_order", name=name, splits=names)],
         )
-    if len(parts) == 2:
+    if len(parts) == 2 or are_samples(parts):
         note = Sentence("notes.dataset.whole", name=name)
         return {"test": samples_of(parts, split="test")}, [note]
     splits = _SPLITS_OF.get(len(parts) // 2)
@@ -123,7 +136,7 @@ def _order(parts: Sequence[object], *, name: str) -> list[tuple[Role, Split]]:
     roles: tuple[Role, Role] = ("inputs", "targets")
     by_pairs = [(role, split) for split, role in product(splits, roles)]
     by_roles = [(role, split) for role, split in product(roles, splits)]
-    shapes = [_shape(one) for one in parts]
+    shapes = [shape_of(one) for one in parts]
     fitting = [order for order in (by_pairs, by_roles) if _fit(order, shapes)]
     if len(fitting) != 1:
         raise LoadError("errors.dataset.order", name=name, shapes=", ".join(map(str, shapes)))
@@ -150,15 +163,7 @@ def _is_pair(value: object) -> bool:
         isinstance(value, tuple | list)
         and len(value) == 2
         and all(hasattr(part, "shape") or isinstance(part, list) for part in value)
-        and any(len(_shape(part)) > 0 for part in value)
-        and len(_shape(value[0])) > 1
-        and len(_shape(value[1])) > 0
+        and any(len(shape_of(part)) > 0 for part in value)
+        and len(shape_of(value[0])) > 1
+        and len(shape_of(value[1])) > 0
     )
-
-
-def _shape(value: Any) -> tuple[int, ...]:
-    """Return the shape of an array, a tensor, a data frame or a list; () if it has none."""
-    try:
-        return tuple(map(int, value.shape if hasattr(value, "shape") else np.shape(value)))
-    except (TypeError, ValueError):  # lists of different lengths
-        return ()

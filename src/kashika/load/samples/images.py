@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from kashika.distribution import Array, IntArray
-from kashika.errors import LoadError, one_line
+from kashika.errors import LoadError, listed, one_line
 from kashika.load.samples.content import Content
-from kashika.load.samples.roles import listed, split_called, splits_called
+from kashika.load.samples.roles import split_called, splits_called
 from kashika.naming import SPLITS, Split
 from kashika.run import Samples
 from kashika.texts import Sentence

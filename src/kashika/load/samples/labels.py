@@ -67,8 +67,7 @@ def relabelled(
     notes = [*found.notes, *_against(names, outputs)]
     new: dict[Split, Samples] = {
         split: replace(
-            one,
-            inputs=one.inputs if (kept := found.kept[split]).all() else one.inputs[kept],
+            one if (kept := found.kept[split]).all() else one.at(kept),
             targets=found.targets[split],
             class_names=names,
         )
@@ -122,6 +121,9 @@ def understood(targets: Targets, *, outputs: int | None, loss: str | None = None
     found, names, said = _words_as_classes(left)
     notes += said
     if classifies and outputs is not None:
+        if loss is not None:  # without one they may be shares that a regression gives
+            found, said = _soft(found, outputs)
+            notes += said
         for step in (_one_hot, _one_column, _signs, _without_gaps, _cast):
             found, said = step(found, outputs)
             notes += said
@@ -212,6 +214,20 @@ def _one_hot(targets: Targets, outputs: int) -> tuple[Targets, list[Sentence]]:
     ):
         return targets, []
     note = Sentence("notes.labels.one_hot", count=_count(targets), columns=columns)
+    return {split: one.argmax(axis=1) for split, one in targets.items()}, [note]
+
+
+def _soft(targets: Targets, outputs: int) -> tuple[Targets, list[Sentence]]:
+    """Take the likeliest class of each row of probabilities, as smoothing and mixing make them."""
+    if not all(
+        one.dtype.kind == "f"
+        and one.shape[1:] == (outputs,)
+        and (one >= 0).all()
+        and np.allclose(one.sum(axis=1), 1, atol=1e-3)
+        for one in targets.values()
+    ) or all(np.isin(one, (0, 1)).all() for one in targets.values()):
+        return targets, []
+    note = Sentence("notes.labels.soft", count=_count(targets), columns=outputs)
     return {split: one.argmax(axis=1) for split, one in targets.items()}, [note]
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypeVar
 
-from kashika.errors import LoadError
+from kashika.errors import LoadError, listed
 from kashika.naming import SPLITS, Split, split_of
 from kashika.texts import Sentence
 
@@ -135,9 +135,3 @@ def splits_called(names: Iterable[str], *, where: object) -> dict[str, Split]:
             raise LoadError("errors.dataset.twice", path=where, first=first, second=name)
         found[name] = split
     return found
-
-
-def listed(names: Iterable[object], *, most: int = 12) -> str:
-    """Return names with commas between them; of very many the first."""
-    said = list(map(str, names))
-    return ", ".join(said if len(said) <= most else [*said[:most], f"… ({len(said)})"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kashika.distribution import Array
-from kashika.errors import LoadError
+from kashika.errors import LoadError, listed
 from kashika.load.samples.content import Content
 from kashika.load.samples.delimited import (
     Columns,
@@ -17,7 +18,7 @@ from kashika.load.samples.delimited import (
     columns_of_parquet,
     columns_of_text,
 )
-from kashika.load.samples.roles import listed, split_called
+from kashika.load.samples.roles import split_called
 from kashika.naming import SPLITS, Split
 from kashika.run import Arrays, Samples
 from kashika.texts import Sentence
@@ -125,8 +126,9 @@ def _of_columns(
     if count := int((~kept).sum()):
         notes.append(Sentence("notes.dataset.missing", path=where, count=count, rows=len(kept)))
     y = _whole(y)
+    inputs = tuple(name for name in rest if name not in dropped)
     samples: dict[Split, Samples] = {
-        one: Arrays.of(x[kept & chosen], y[kept & chosen], split=one)
+        one: replace(Arrays.of(x[kept & chosen], y[kept & chosen], split=one), columns=inputs)
         for one, chosen in rows.items()
     }
     return samples, notes

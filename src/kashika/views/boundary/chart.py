@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -14,6 +14,9 @@ from kashika.projection import Projection, principal, project
 
 Method = Literal["pca", "tsne"]
 
+FRAMED = 0.95
+"""At least so many of the samples lie in the frame of a plane."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chart:
@@ -23,6 +26,7 @@ class Chart:
     ----------
     places : (n, 2) of the samples
     frame : (k, 2) places that the picture covers
+    corners : (3, 2) of a plane; else (0, 2)
     inputs_at : (m, 2) places -> (m, inputs) inputs
     explained : share of the variance that the two axes carry, of a PCA; else NaN
     trustworthiness : 0 to 1, whether neighbours in the picture are neighbours among the inputs;
@@ -34,6 +38,7 @@ class Chart:
     inputs_at: Callable[[FloatArray], FloatArray]
     explained: float = np.nan
     trustworthiness: float = np.nan
+    corners: FloatArray = field(default_factory=lambda: np.empty((0, 2)))
 
 
 def plane(samples: FloatArray, corners: FloatArray, *, units: FloatArray) -> Chart | None:
@@ -47,7 +52,8 @@ def plane(samples: FloatArray, corners: FloatArray, *, units: FloatArray) -> Cha
 
     Returns
     -------
-    The chart, or None where the three lie on one line.
+    The chart, or None where the three lie on one line. Its frame holds the corners and nearly all
+    samples: those that are far from the others would make it a picture of nothing.
     """
     origin = corners[0]
     sides = (corners[1:] - origin).astype(np.float64) / units
@@ -65,7 +71,16 @@ def plane(samples: FloatArray, corners: FloatArray, *, units: FloatArray) -> Cha
     def placed(points: FloatArray) -> FloatArray:
         return np.asarray(((points - origin) / units) @ axes.T, dtype=np.float64)
 
-    return Chart(placed(samples), placed(corners), inputs_at)
+    places, three = placed(samples), placed(corners)
+    # Well beyond the corners, since there is more to see around three than around all; and wide
+    # enough for nearly all samples.
+    beyond = np.ptp(three, axis=0) / 4
+    around = np.stack([three.min(axis=0) - beyond, three.max(axis=0) + beyond])
+    tail = (1 - FRAMED) / 4  # a quarter of what may lie outside, at either end of either axis
+    low = np.quantile(places, tail, axis=0, method="lower")
+    high = np.quantile(places, 1 - tail, axis=0, method="higher")
+    frame = np.stack([np.fmin(around[0], low), np.fmax(around[1], high)])
+    return Chart(places, frame, inputs_at, corners=three)
 
 
 def columns(samples: FloatArray, first: int, second: int, *, held: FloatArray) -> Chart:

@@ -165,11 +165,8 @@ def _map(
     title: Sentence | None = None,
     grid: Grid | None = None,
 ) -> Map:
-    # Around three corners there is more to see than around all samples.
-    margin = 1 / 3 if kind == "plane" else 1 / 12
     x, y = grid or [
-        axis(values, count, margin=margin)
-        for values, count in zip(chart.frame.T, RESOLUTION, strict=True)
+        axis(values, count) for values, count in zip(chart.frame.T, RESOLUTION, strict=True)
     ]
     points = {
         split: Points(chart.places[s], pool.targets[s], pool.predicted[s], pool.wrong[s])
@@ -181,6 +178,6 @@ def _map(
         x=np.asarray(x), y=np.asarray(y), kind=kind,
         labels=labels or (Sentence("labels.axis", k=1), Sentence("labels.axis", k=2)),
         title=title,
-        corners=chart.frame if kind == "plane" else None,
+        corners=chart.corners,
         trustworthiness=chart.trustworthiness,
     )  # fmt: skip

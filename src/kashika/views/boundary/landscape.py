@@ -24,6 +24,20 @@ _PLACES = 16_384  # that go through the network at a time; fewer, where an input
 Kind = Literal["inputs", "plane", "features", "projection"]
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What could not be made, since the network raised an error where it was asked.
+
+    Attributes
+    ----------
+    kind : of the picture
+    reason : what was expected and what was found
+    """
+
+    kind: Kind | Literal["margins"]
+    reason: Sentence
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
     """The samples of one split in a picture.
@@ -127,18 +141,21 @@ class Map:
 
     @property
     def heading(self) -> str:
-        """How the picture was made and how faithful it is, each on a line; "" for "inputs"."""
+        """How the picture was made and how faithful it is, each on a line; "" for "inputs".
+
+        Where samples lie outside the frame, a further line counts those inside.
+        """
         if self.title is None:
             return ""
         said = [str(self.title)]
         if np.isfinite(self.agreement):
             key = "boundary.agreement" if self.classes else "boundary.agreement_values"
-            faithful = text(key, agreement=self.agreement, count=self.shown)
-            if np.isfinite(self.trustworthiness):
-                faithful = text(
-                    "boundary.and_trust", said=faithful, trustworthiness=self.trustworthiness
-                )
-            said.append(faithful)
+            said.append(text(key, agreement=self.agreement, count=self.shown))
+        if np.isfinite(self.trustworthiness):
+            said.append(text("boundary.trust", trustworthiness=self.trustworthiness))
+        every = sum(len(one.places) for one in self.points.values())
+        if self.shown < every:
+            said.append(text("boundary.in_frame", count=self.shown, every=every))
         return "\n".join(said)
 
 

@@ -81,11 +81,19 @@ class Margins:
         found = [one for one in self.groups if one.distances.finite]
         least = {one.of: one.spread[2] for one in reversed(found)}
         order = sorted(least, key=lambda k: (least[k], k))[:BARS]
+        several = {k for k in order if sum(one.of == k for one in found) > 1}
+        # Beside each other where a class has two bars, else at its name.
+        beside = {True: -0.15, False: 0.15}
         return [
-            (order.index(one.of) + (-0.15 if one.right else 0.15), one)
+            (order.index(one.of) + (beside[one.right] if one.of in several else 0.0), one)
             for one in found
             if one.of in order
         ]
+
+    @property
+    def edges(self) -> tuple[float, float]:
+        """Below the last class and above the first one, with room for both."""
+        return len({one.of for _, one in self.bars}) - 0.4, -0.6
 
 
 def margins_of(network: Network, split: Split, seen: Observation, *, seed: int = 0) -> Margins:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kashika.palette import BLACK, RINGS, class_colour, class_marker
+from kashika.palette import BLACK, RINGS, class_colour, class_marker, ring_size
 from kashika.texts import text
-from kashika.views.boundary.landscape import Map
+from kashika.views.boundary.landscape import Map, Refused
 from kashika.views.boundary.margin import Margins
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_map(one: Map, axes: Axes) -> None:
+NAMED = 10
+"""Up to so many classes are named beside a map: colours begin again with the next one."""
+
+_APART = 4  # up to so many are named for each split
+
+
+def draw_map(one: Map | Refused, axes: Axes) -> None:
     """Shade the classes, or the value of a regression, with its lines and the samples."""
+    if isinstance(one, Refused):
+        _draw_refusal(one, axes)
+        return
     if one.classes:
         _draw_classes(one, axes)
     else:
@@ -31,8 +40,11 @@ def draw_map(one: Map, axes: Axes) -> None:
     axes.grid(visible=False)
 
 
-def draw_margins(margins: Margins, axes: Axes) -> None:
+def draw_margins(margins: Margins | Refused, axes: Axes) -> None:
     """Show each group's median, its middle half as a thick line, 5 to 95 % as a thin one."""
+    if isinstance(margins, Refused):
+        _draw_refusal(margins, axes)
+        return
     for place, one in margins.bars:
         low, lower, middle, upper, high = one.spread
         colour = class_colour(one.of)
@@ -45,9 +57,18 @@ def draw_margins(margins: Margins, axes: Axes) -> None:
         )  # fmt: skip
     named = {round(place): text("labels.class", k=one.of) for place, one in margins.bars}
     axes.set_yticks([*named], [*named.values()])
-    axes.invert_yaxis()
+    axes.set_ylim(margins.edges)
     axes.set(xlabel=text("boundary.distance"))
     axes.set_xlim(left=0)
+
+
+def _draw_refusal(refused: Refused, axes: Axes) -> None:
+    """Say why there is no picture."""
+    axes.set_axis_off()
+    axes.text(
+        0.5, 0.5, str(refused.reason), ha="center", va="center", wrap=True,
+        transform=axes.transAxes,
+    )  # fmt: skip
 
 
 def _draw_classes(one: Map, axes: Axes) -> None:
@@ -62,19 +83,33 @@ def _draw_classes(one: Map, axes: Axes) -> None:
                 mine[:, 0], mine[:, 1], linestyle="", marker=class_marker(k),
                 markersize=4.5 if test else 3, markeredgewidth=0.7,
                 color=class_colour(k), markeredgecolor=BLACK if test else "white",
-                label=text("labels.class_of", k=k, split=text(f"labels.{split}")),
+                label=_label(one, k, split),
                 gid=f"points-{split}-{k}", rasterized=len(mine) > 2000,
             )  # fmt: skip
         wrong = points.places[points.wrong.astype(bool)]
         if 0 < len(wrong) <= RINGS:
+            diameter, width = ring_size(len(wrong))
             axes.plot(
-                wrong[:, 0], wrong[:, 1], linestyle="", marker="o", markersize=9,
-                markerfacecolor="none", markeredgecolor=BLACK, markeredgewidth=1.3,
+                wrong[:, 0], wrong[:, 1], linestyle="", marker="o", markersize=diameter,
+                markerfacecolor="none", markeredgecolor=BLACK, markeredgewidth=width,
                 label=text("labels.wrong_of", count=len(wrong), split=text(f"labels.{split}")),
                 gid=f"wrong-{split}",
             )  # fmt: skip
-    if one.classes <= 4:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=7)
+    legend = axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.19), fontsize=7, title_fontsize=7,
+        ncols=2 if one.classes <= _APART else 5, columnspacing=1.2, handletextpad=0.2,
+        title=text("boundary.many", classes=one.classes) if one.classes > NAMED else "",
+    )  # fmt: skip
+    for handle in legend.get_lines() if one.classes > _APART else ():
+        handle.set(markersize=5, markeredgecolor=BLACK)  # white edges hide small stars on white
+
+
+def _label(one: Map, k: int, split: str) -> str:
+    """Name a class for each split where there is room, else once; "" for none."""
+    if one.classes <= _APART:
+        return text("labels.class_of", k=k, split=text(f"labels.{split}"))
+    first = next(iter(one.points))
+    return text("labels.class", k=k) if one.classes <= NAMED and split == first else ""
 
 
 def _draw_values(one: Map, axes: Axes) -> None:

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 
 
 def unfaithful(boundary: Boundary, *, above_chance: float = 0.6) -> Finding:
-    """A two-dimensional picture of more inputs misplaces many samples.
+    """The projection, a two-dimensional map of samples of more inputs, misplaces many of them.
 
     Judged is the share of samples that lie on the colour of the network's own answer to them, in
     relation to a picture of one colour, as Cohen's kappa does: 0.9 says nothing where nine tenths
-    have one class. Of the pictures of a report the worst counts. Two inputs are shown as they are,
-    and never judged.
+    have one class. Two inputs are shown as they are, and never judged.
+
+    Nor is a cut, the plane through three samples or the two inputs with the others held. Its ground
+    is the network's answer to the very inputs that lie in it, so it is right wherever one looks.
+    That samples beside it have other answers is so for the cut of a healthy network of many inputs,
+    and a reader is not misled, since the title of each counts the samples that are shown right.
 
     Parameters
     ----------
@@ -32,19 +36,23 @@ def unfaithful(boundary: Boundary, *, above_chance: float = 0.6) -> Finding:
     1977.
     """
     rule = "boundary.unfaithful"
-    pictures = [one for one in boundary.maps if one.kind != "inputs"]
-    judged = [one for one in pictures if np.isfinite(one.agreement) and one.by_chance < 1]
+    if boundary.maps and all(one.kind == "inputs" for one in boundary.maps):
+        return Finding(rule, Level.OK)
+    projections = [one for one in boundary.maps if one.kind == "projection"]
+    judged = [one for one in projections if np.isfinite(one.agreement) and one.by_chance < 1]
     if not judged:
-        return Finding(rule, Level.UNKNOWN if pictures else Level.OK)
-    worst = min(judged, key=_above_chance)
+        return Finding(rule, Level.UNKNOWN)
+    one = judged[0]
+    shown = _above_chance(one)
     evidence = (
-        Evidence("own_answer", worst.agreement, where=worst.kind),
-        Evidence("above_chance", _above_chance(worst), limit=above_chance),
-        Evidence("samples", worst.shown),
+        Evidence("own_answer", one.agreement, where=one.kind),
+        Evidence("one_colour", one.by_chance),
+        Evidence("above_chance", shown, limit=above_chance),
+        Evidence("samples", one.shown),
     )
-    level = Level.NOTE if _above_chance(worst) < above_chance else Level.OK
-    return Finding(rule, level, evidence)
+    return Finding(rule, Level.NOTE if shown < above_chance else Level.OK, evidence)
 
 
 def _above_chance(one: Map) -> float:
-    return (one.agreement - one.by_chance) / (1 - one.by_chance)
+    """Return 0 to 1; a picture that is worse than one of a single colour shows nothing."""
+    return max(0.0, (one.agreement - one.by_chance) / (1 - one.by_chance))

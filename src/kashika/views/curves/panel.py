@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +66,17 @@ def main_loss(panels: Mapping[str, Panel]) -> Panel:
     return next(iter([*whole, *losses]), Panel("loss", {}, {}))
 
 
+def competes(metrics: Iterable[str]) -> bool:
+    """Tell whether a log is of networks that train against each other, or for a reward.
+
+    Their losses need not fall while they learn.
+    """
+    words = [set(re.split(r"[\W_]+", metric.lower())) for metric in metrics]
+    losses = set[str]().union(*(one for one in words if "loss" in one))
+    every = set[str]().union(*words)
+    return bool(losses & _FORGING and losses & _JUDGING) or bool(every & _REWARDED)
+
+
 def best_place(metric: str, y: FloatArray) -> int | None:
     """Return the place of the best value; None where it is not known which way is better."""
     if y.size and any(word in metric for word in _FALLING):
@@ -74,6 +86,11 @@ def best_place(metric: str, y: FloatArray) -> int | None:
 
 _FALLING = ("loss", "err", "mae", "mse", "perplexity", "ppl", "wer", "cer")
 _RISING = ("acc", "f1", "auc", "precision", "recall", "iou", "map", "r2", "dice")
+
+
+_FORGING = {"g", "gen", "generator"}
+_JUDGING = {"d", "disc", "discriminator", "critic"}
+_REWARDED = {"reward", "rew", "policy", "actor", "return"}
 
 
 def plain_place(x: float) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -12,11 +14,13 @@ from kashika import figure, table
 from kashika.errors import need
 from kashika.naming import Split
 from kashika.observation import RELU_LIKE, Observation
-from kashika.projection import MAPPED, Embedding, Projection, embed, principal, project
+from kashika.projection import Embedding, Projection, principal
 from kashika.run import Run
 from kashika.texts import Sentence
 from kashika.view import Picture, Table, View
-from kashika.views.features.layer_features import LayerFeatures, layer_features, named
+from kashika.views.features.baseline import quadratic_left
+from kashika.views.features.layer_features import LayerFeatures, alike, layer_features, named
+from kashika.views.features.outcome import directions, unlearned
 from kashika.views.features.pictures import (
     draw_by_target,
     draw_depth,
@@ -24,8 +28,16 @@ from kashika.views.features.pictures import (
     draw_projection,
     draw_train_test,
 )
-from kashika.views.features.rules import dead_units
-from kashika.views.features.separation import effective_rank, separation
+from kashika.views.features.projecting import embeddings_of, keys, once, projections_of
+from kashika.views.features.rules import (
+    collapsed,
+    dead_units,
+    saturated_units,
+    unscaled_input,
+    unscaled_target,
+)
+from kashika.views.features.scales import SEEN_THROUGH, Scale, inputs_of, targets_of
+from kashika.views.features.separation import effective_rank, separation, variation
 from kashika.views.features.tables import layers, projections
 
 if TYPE_CHECKING:
@@ -42,6 +54,10 @@ IN_REPORT = 2_000
 
 SMALL = 9
 """So many layers are shown beside each other: three rows of three."""
+
+
+ENDS = {"Tanh": (-0.97, 0.97), "Sigmoid": (0.015, 0.985), "Hardtanh": (-0.97, 0.97)}
+"""Beyond these a type of layer hardly has a slope: 6 % of its greatest."""
 
 
 TICKS = 20
@@ -68,6 +84,11 @@ class Separation:
     dead : units that were active on no sample of any split; None where the type has no such
         state, or an output is not finite
     samples : number of samples of all splits that `dead` was judged on
+    hidden : whether its outputs are not those of the network
+    saturated : share of its outputs on all splits that lie at an end of what it can put out, where
+        it hardly has a slope; None where the type has no ends
+    variation : share of the mean square of the features that is variance between samples: 0 where
+        the layer puts out the same for all of them; NaN without two rows
     """
 
     layer: str
@@ -80,6 +101,9 @@ class Separation:
     full_rank: int
     dead: int | None
     samples: int
+    hidden: bool = False
+    saturated: float | None = None
+    variation: float = np.nan
 
     @property
     def rank_share(self) -> float:
@@ -109,9 +133,15 @@ class Features:
     ----------
     split : the split
     separations : of every layer in the order of their calls; the outputs last
-    planes : of up to nine layers, spread evenly from the input side to the outputs
+    planes : of up to nine layers that differ, spread evenly from the input side to the outputs
     projections : of the layers that were asked for
-    embeddings : of the split in the t-SNE of the training samples, for the same layers
+    embeddings : of the split in the picture of the training samples, for the same layers
+    inputs, targets : how large they are, of the training samples if there are any; None where they
+        are no numbers, or there are classes
+    unlearned : what is wrong over what chance gets wrong, of the same samples
+    directions : over how many directions features must spread that tell the targets apart
+    quadratic : share of the variance that a quadratic fit would leave on new samples, of a
+        regression whose inputs are a table; else NaN
     """
 
     split: Split
@@ -119,6 +149,11 @@ class Features:
     planes: tuple[Plane, ...]
     projections: tuple[Projection, ...]
     embeddings: tuple[Embedding, ...]
+    inputs: Scale | None = None
+    targets: Scale | None = None
+    unlearned: float = np.nan
+    directions: int = 0
+    quadratic: float = np.nan
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -172,26 +207,33 @@ def measure(
     seen = observations[split]
     asked = [""] if layer is None else named([one.name for one in seen.layers], layer)
     shown = layer_features(seen)
-    separations = tuple(_separation(one, observations, seed) for one in shown.values())
+    hidden = _hidden(seen)
+    separations = tuple(
+        _separation(one, observations, hidden=name in hidden, seed=seed)
+        for name, one in shown.items()
+    )
+    learned_on: Split = "train" if "train" in observations else split
+    learned = observations[learned_on]
     purity = {one.layer: one.purity for one in separations}
-    small = [list(shown)[i] for i in _evenly(len(shown), most=SMALL)]
+    groups = alike(shown)
+    small = [groups[i] for i in _evenly(len(groups), most=SMALL)]
     both = split == "test" and "train" in observations
     fitted = layer_features(observations["train"]) if both else {}
-    if most is not None:
-        fitted = {name: fitted[name].few(most, seed=seed) for name in asked if name in fitted}
-    few = {
-        name: shown[name] if most is None else shown[name].few(most, seed=seed) for name in asked
-    }
+    few, fitted = (_few(one, asked, most=most, seed=seed) for one in (shown, fitted))
     return Features(
         split,
         separations,
-        tuple(Plane(_plane(shown[name], seed), purity[name]) for name in small),
         tuple(
-            one.told(projection)
-            for one in few.values()
-            for projection in project(one.features, seed=seed)
+            Plane(replace(_plane(shown[first], seed), alike=tuple(others)), purity[first])
+            for first, *others in small
         ),
-        tuple(_embedding(fitted[name], few[name], seed) for name in asked if name in fitted),
+        projections_of(few, seed=seed),
+        embeddings_of(fitted, {name: few[name] for name in fitted}, seed=seed) if fitted else (),
+        inputs_of(learned, split=learned_on),
+        targets_of(learned, split=learned_on),
+        unlearned(learned),
+        directions(learned),
+        quadratic_left(learned) if learned.task.outputs == "values" else np.nan,
     )
 
 
@@ -202,7 +244,7 @@ def _of_run(run: Run) -> Features:
 
 
 def _separation(
-    shown: LayerFeatures, observations: Mapping[Split, Observation], seed: int
+    shown: LayerFeatures, observations: Mapping[Split, Observation], *, hidden: bool, seed: int
 ) -> Separation:
     features = np.asarray(shown.features, dtype=np.float64)
     silhouette, purity = (
@@ -212,19 +254,23 @@ def _separation(
     dead, samples = _dead(observations, shown.name)
     return Separation(
         shown.name, shown.kind, features.shape[1], shown.pooled, silhouette, purity, rank, full,
-        dead, samples,
+        dead, samples, hidden, _saturated(observations, shown.name), variation(features),
     )  # fmt: skip
+
+
+def _few(
+    layers: Mapping[str, LayerFeatures], names: Sequence[str], *, most: int | None, seed: int
+) -> dict[str, LayerFeatures]:
+    """Return those of the named layers that there are, with a choice of rows."""
+    there = {name: layers[name] for name in names if name in layers}
+    if most is None:
+        return there
+    return {name: one.few(most, seed=seed) for name, one in there.items()}
 
 
 def _plane(shown: LayerFeatures, seed: int) -> Projection:
     few = shown.few(SHOWN, seed=seed)
     return few.told(principal(few.features, seed=seed))
-
-
-def _embedding(train: LayerFeatures, test: LayerFeatures, seed: int) -> Embedding:
-    few = train.few(MAPPED, seed=seed)
-    made = embed(few.features, test.features, seed=seed)
-    return Embedding(few.told(made.train), test.told(made.test))
 
 
 def _dead(observations: Mapping[Split, Observation], name: str) -> tuple[int | None, int]:
@@ -241,10 +287,43 @@ def _dead(observations: Mapping[Split, Observation], name: str) -> tuple[int | N
     return int((np.sum([one.active for one in found], axis=0) == 0).sum()), samples
 
 
+def _saturated(observations: Mapping[Split, Observation], name: str) -> float | None:
+    """Return which share of the outputs of a layer lies at the ends of its range."""
+    found = [
+        one
+        for seen in observations.values()
+        for one in seen.layers
+        if one.name == name and one.kind in ENDS and one.values.finite
+    ]
+    if not found:
+        return None
+    return reduce(add, (one.values for one in found)).beyond(*ENDS[found[0].kind])
+
+
+def _hidden(seen: Observation) -> set[str]:
+    """Return the layers whose outputs are not those of the network: all before the last one."""
+    names = [one.name for one in seen.layers]
+    last = [i for i, one in enumerate(seen.layers) if not one.kind.startswith(SEEN_THROUGH)]
+    return set(names[: last[-1]]) if last else set()
+
+
 def _evenly(count: int, *, most: int) -> list[int]:
     """Return up to so many of the numbers from 0 to count - 1, first and last among them."""
     places = np.linspace(0, count - 1, min(count, most)).round().astype(int)
     return [int(place) for place in places]
+
+
+def _panels(projections: Iterable[Projection]) -> list[Projection]:
+    shown = once([one for one in projections if len(one.coordinates)])
+    return [replace(one, key=key) for one, key in zip(shown, keys(len(shown)), strict=True)]
+
+
+def _embedded(embeddings: Iterable[Embedding]) -> list[Embedding]:
+    shown = once([one for one in embeddings if len(one.test.coordinates)])
+    return [
+        replace(one, test=replace(one.test, key=key))
+        for one, key in zip(shown, keys(len(shown)), strict=True)
+    ]
 
 
 def _several(ones: tuple[T, ...]) -> tuple[T, ...]:
@@ -255,34 +334,34 @@ def _several(ones: tuple[T, ...]) -> tuple[T, ...]:
 VIEW = View(
     "features",
     measure=_of_run,
-    rules=(dead_units,),
+    rules=(unscaled_input, unscaled_target, dead_units, saturated_units, collapsed),
     pictures=(
         Picture(
             "projection",
             draw_projection,
-            each=lambda f: tuple(p for p in f.projections if len(p.coordinates) and p.classifies),
+            each=lambda f: _panels(p for p in f.projections if p.classifies),
         ),
         Picture(
             "by_target",
             draw_by_target,
-            each=lambda f: tuple(
-                p for p in f.projections if len(p.coordinates) and not p.classifies
-            ),
+            each=lambda f: _panels(p for p in f.projections if not p.classifies),
         ),
         Picture(
             "train_test",
             draw_train_test,
-            each=lambda f: tuple(e for e in f.embeddings if len(e.test.coordinates)),
+            each=lambda f: _embedded(f.embeddings),
         ),
         Picture(
             "layers",
             draw_layer,
             each=lambda f: tuple(p for p in _several(f.planes) if len(p.projection.coordinates)),
+            shows=("dead_units", "saturated_units", "collapsed"),
         ),
         Picture(
             "depth",
             draw_depth,
             each=lambda f: (f,) if any(s.full_rank for s in _several(f.separations)) else (),
+            shows=("dead_units", "saturated_units", "collapsed"),
         ),
     ),
     tables=(Table("layers", layers), Table("projections", projections)),

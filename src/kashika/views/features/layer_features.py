@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from hashlib import sha1
 
 import numpy as np
 
@@ -49,6 +50,15 @@ class LayerFeatures:
             self, features=self.features[some], targets=self.targets[some], wrong=self.wrong[some]
         )
 
+    @property
+    def digest(self) -> bytes:
+        """The same for the same features of the same samples, to the last bit."""
+        found = sha1(usedforsecurity=False)
+        for one in (self.features, self.targets, self.wrong):
+            found.update(f"{one.shape}{one.dtype}".encode())
+            found.update(np.ascontiguousarray(one).data)
+        return found.digest()
+
     def told(self, projection: Projection) -> Projection:
         """Say in a projection of these features what they belong to."""
         return replace(
@@ -81,6 +91,14 @@ def named(names: Sequence[str], wanted: str) -> list[str]:
         listed = [*names[:LISTED], *(["…"] if len(names) > LISTED else [])]
         raise LoadError("errors.no_such_layer", found=wanted, names=", ".join(listed))
     return found
+
+
+def alike(*splits: Mapping[str, LayerFeatures]) -> list[tuple[str, ...]]:
+    """Group layers that have the same features in every split, in the order of the first."""
+    groups: dict[tuple[bytes, ...], list[str]] = {}
+    for name in splits[0]:
+        groups.setdefault(tuple(split[name].digest for split in splits), []).append(name)
+    return [tuple(group) for group in groups.values()]
 
 
 def layer_features(seen: Observation) -> dict[str, LayerFeatures]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kashika.palette import BLACK, INK, class_colour, class_marker
+from kashika.palette import BLACK, INK, class_colour, class_marker, ring_size
 from kashika.projection import Embedding, Projection
 from kashika.texts import text
 
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from kashika.views.features import Features, Plane
+
+
+NAMED = 10
+"""Up to so many classes are named."""
+
+_TITLE = 7.5  # three of them stand beside each other
 
 
 def draw_projection(projection: Projection, axes: Axes) -> None:
@@ -29,16 +35,13 @@ def draw_projection(projection: Projection, axes: Axes) -> None:
             color=class_colour(k), alpha=0.8, label=text("labels.class", k=k),
             gid=f"features-{k}", rasterized=len(x) > 1000,
         )  # fmt: skip
+    diameter, width = ring_size(int(projection.ringed.sum()))
     axes.plot(
-        x[projection.ringed], y[projection.ringed], linestyle="", marker="o", markersize=9,
-        markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.2,
+        x[projection.ringed], y[projection.ringed], linestyle="", marker="o", markersize=diameter,
+        markerfacecolor="none", markeredgecolor=INK, markeredgewidth=width,
     )  # fmt: skip
     _name_axes(projection, axes)
-    if len(projection.classes) <= 10:
-        axes.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.26), ncols=5, fontsize=6,
-            columnspacing=0.8, handletextpad=0.1, handlelength=1.2,
-        )  # fmt: skip
+    _name_classes(projection, axes)
 
 
 def draw_by_target(projection: Projection, axes: Axes) -> None:
@@ -80,17 +83,15 @@ def draw_train_test(embedding: Embedding, axes: Axes) -> None:
                 color=class_colour(k), markeredgecolor=edge, rasterized=many, gid=f"{split}-{k}",
                 label=text("labels.class", k=k) if test else "",
             )  # fmt: skip
+        diameter, thin = ring_size(int(one.ringed.sum()))
         axes.plot(
-            x[one.ringed], y[one.ringed], linestyle="", marker="o", markersize=9,
-            markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.2, gid=f"wrong-{split}",
+            x[one.ringed], y[one.ringed], linestyle="", marker="o", markersize=diameter,
+            markerfacecolor="none", markeredgecolor=INK, markeredgewidth=thin, gid=f"wrong-{split}",
         )  # fmt: skip
     _name_axes(embedding.test, axes)
-    axes.set_title(_described_both(embedding))
-    if embedding.test.classifies and len(embedding.test.classes) <= 10:
-        axes.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.26), ncols=5, fontsize=6,
-            columnspacing=0.8, handletextpad=0.1, handlelength=1.2,
-        )  # fmt: skip
+    axes.set_title(_described_both(embedding), fontsize=_TITLE)
+    if embedding.test.classifies:
+        _name_classes(embedding.test, axes)
 
 
 def draw_layer(plane: Plane, axes: Axes) -> None:
@@ -132,13 +133,30 @@ def draw_depth(features: Features, axes: Axes) -> None:
     axes.legend()
 
 
+def _name_classes(projection: Projection, axes: Axes) -> None:
+    if len(projection.classes) > NAMED:
+        return
+    if projection.key == "below":
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.26), ncols=5, fontsize=6,
+            columnspacing=0.8, handletextpad=0.1, handlelength=1.2,
+        )  # fmt: skip
+    elif projection.key == "inside":
+        axes.legend(
+            loc="best", fontsize=6, handletextpad=0.1, handlelength=1.2, labelspacing=0.2,
+            frameon=True, framealpha=0.7, borderpad=0.3, columnspacing=0.8,
+            ncols=1 if len(projection.classes) <= 5 else 2,
+        )  # fmt: skip
+
+
 def _name_axes(projection: Projection, axes: Axes) -> None:
     name = "labels.feature" if projection.method == "plain" else "labels.axis"
     single = projection.coordinates.shape[1] == 1
     # The layer stands below: a title of two lines would not fit between rows of pictures.
-    where = [text(name, k=1), projection.layer, str(projection.pooled or "")]
+    layer = _layer_names(projection) if projection.layer else ""
+    where = [text(name, k=1), layer, str(projection.pooled or "")]
+    axes.set_title(_described(projection), fontsize=_TITLE)
     axes.set(
-        title=_described(projection),
         xlabel=", ".join(filter(None, where)),
         ylabel=text("labels.target") if single else text(name, k=2),
     )
@@ -155,13 +173,17 @@ def _described(projection: Projection) -> str:
 
 def _described_both(embedding: Embedding) -> str:
     train, test = embedding.train.trustworthiness, embedding.test.trustworthiness
-    if embedding.test.method == "plain":
-        return _described(embedding.test)
-    return text("features.title_embedded", train=train, test=test)
+    match embedding.test.method:
+        case "plain":
+            return _described(embedding.test)
+        case "pca":
+            return text("features.title_embedded_pca", train=train, test=test)
+        case "tsne":
+            return text("features.title_embedded", train=train, test=test)
 
 
 def _small_title(plane: Plane) -> str:
-    name = _layer_name(plane.projection.layer)
+    name = _layer_names(plane.projection)
     if not np.isfinite(plane.purity):
         return name
     return text("features.small", layer=name, purity=plane.purity)
@@ -175,6 +197,13 @@ def _small_note(projection: Projection) -> str:
         return _described(projection)
     how = text("features.small_pca", explained=projection.explained)
     return ", ".join(filter(None, [how, str(projection.pooled or "")]))
+
+
+def _layer_names(projection: Projection) -> str:
+    """Name a layer with the last of those that have the same features."""
+    first, *others = projection.layer, *projection.alike
+    between = ["…"] if len(others) > 1 else []
+    return " = ".join([_layer_name(first), *between, *map(_layer_name, others[-1:])])
 
 
 def _layer_name(name: str) -> str:

@@ -77,6 +77,26 @@ def effective_rank(features: FloatArray, *, seed: int = 0) -> tuple[float, int]:
     return float(np.exp(-(shares * np.log(shares)).sum())), most
 
 
+def variation(features: FloatArray) -> float:
+    """Return which share of the mean square of features is variance between rows.
+
+    Parameters
+    ----------
+    features : (rows, units), all finite
+
+    Returns
+    -------
+    0 where all rows are the same, 1 where all units have mean zero; NaN of fewer than two rows
+    """
+    if len(features) < 2 or not features.shape[1]:
+        return np.nan
+    largest = float(np.abs(features).max())
+    if not largest > 0:
+        return 0.0
+    scaled = features / largest
+    return float(np.mean(np.var(scaled, axis=0)) / np.mean(np.square(scaled)))
+
+
 def _silhouette(sums: FloatArray, own: IntArray, counts: IntArray) -> FloatArray:
     """Return the (rows,) silhouettes from the (rows, classes) sums of the distances to each class.
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from kashika.views.features import Features
 
 
+_EMBEDDED = {"pca": "features.embedded_pca", "tsne": "features.embedded_tsne"}
+
+
 def layers(features: Features) -> list[Row]:
     """Return one row for each layer."""
     return [
@@ -36,10 +39,10 @@ def projections(features: Features) -> list[Row]:
     together = [
         row
         for one in features.embeddings
-        if one.test.method == "tsne"
+        if one.test.method != "plain"
         for row in (
-            (one.train, "train", "words.tsne"),
-            (one.test, features.split, "features.embedded"),
+            (one.train, "train", f"words.{one.train.method}"),
+            (one.test, features.split, _EMBEDDED[one.test.method]),
         )
     ]
     return [

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,14 @@ from kashika.views.gradients.pictures import (
     draw_samples,
     draw_signal,
 )
-from kashika.views.gradients.rules import outliers, vanishing
+from kashika.views.gradients.rules import (
+    exploding,
+    missing,
+    nonfinite,
+    outliers,
+    vanishing,
+    zero,
+)
 from kashika.views.gradients.tables import hardest, parameters, signal, without
 
 if TYPE_CHECKING:
@@ -58,6 +66,11 @@ class Gradient:
         return self.values.rms / self.weights.rms if self.weights.rms > 0 else np.nan
 
     @property
+    def layer(self) -> str:
+        """Name of the layer that the parameter belongs to."""
+        return self.parameter.rpartition(".")[0]
+
+    @property
     def small(self) -> tuple[IntArray, FloatArray]:
         """Histogram without exact zeros: (bins,) counts and (bins + 1,) edges."""
         counts, edges = self.values.histogram(bins=30)
@@ -76,7 +89,8 @@ class Gradients:
     split : the split that the gradients belong to
     gradients : of every parameter that the loss depends on, input side first
     unused : trainable parameters that the loss does not depend on
-    frozen : parameters that ask for no gradient
+    frozen : parameters that ask for no gradient, or that were not to be trained
+    unused_share : share of the trainable values that are in `unused`
     norms : {split: norm over all parameters}
     loss : mean loss over the split
     chance_loss : of a constant answer, in the same unit; NaN where that cannot be compared
@@ -90,6 +104,7 @@ class Gradients:
     gradients: tuple[Gradient, ...]
     unused: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
+    unused_share: float = 0.0
     norms: Mapping[Split, float] = field(default_factory=dict)
     loss: float = np.nan
     chance_loss: float = np.nan
@@ -117,9 +132,53 @@ class Gradients:
         return {g.parameter: g.relative for g in self.matrices if np.isfinite(g.relative)}
 
     @property
+    def learned(self) -> float:
+        """Loss over that of a constant answer, NaN where they cannot be compared."""
+        return self.loss / self.chance_loss if self.chance_loss > 0 else np.nan
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """{first matrix of a layer: norm of all its matrices}, input side first."""
+        squares: dict[str, float] = {}
+        first: dict[str, str] = {}
+        for g in self.matrices:
+            name = first.setdefault(g.layer, g.parameter)
+            squares[name] = squares.get(name, 0.0) + g.weights.norm**2
+        return {name: float(np.sqrt(square)) for name, square in squares.items()}
+
+    @property
+    def pull(self) -> dict[str, float]:
+        """{first matrix of a layer: norm of its gradient for a typical sample}, input side first.
+
+        Of the mean loss where single samples are not known: at a plateau, where what the samples
+        want adds up to nothing, that says little about how much of each of them arrives.
+        """
+        typical = {one.layer: one.typical for one in self.signals if one.layer}
+        if not typical:
+            typical = {g.layer: 0.0 for g in self.matrices}
+            for g in self.matrices:
+                typical[g.layer] = float(np.hypot(typical[g.layer], g.values.norm))
+        layer = {g.parameter: g.layer for g in self.matrices}
+        return {
+            name: typical[layer[name]]
+            for name in self.sizes
+            if layer[name] in typical and np.isfinite(typical[layer[name]])
+        }
+
+    @property
+    def relative_pull(self) -> dict[str, float]:
+        """{first matrix of a layer: its pull over the norm of its weights}, input side first."""
+        return {
+            name: pull / size
+            for name, size in self.sizes.items()
+            if (pull := self.pull.get(name, np.nan)) >= 0 and size > 0
+        }
+
+    @property
     def decades(self) -> tuple[float, float]:
         """Powers of ten around the relative gradients, at least two apart."""
-        exponents = np.log10([value for value in self.relative.values() if value > 0] or [1.0])
+        shown = [*self.relative.values(), *(self.relative_pull.values() if self.signals else ())]
+        exponents = np.log10([value for value in shown if value > 0] or [1.0])
         return float(10.0 ** np.floor(exponents.min() - 0.5)), float(
             10.0 ** np.ceil(exponents.max() + 0.5)
         )
@@ -145,7 +204,11 @@ class Gradients:
 
 
 def measure(
-    observations: Mapping[Split, Observation], weights: Mapping[str, Parameter], *, split: Split
+    observations: Mapping[Split, Observation],
+    weights: Mapping[str, Parameter],
+    *,
+    split: Split,
+    frozen: Sequence[str] = (),
 ) -> Gradients:
     """Put the gradients of one split beside the weights, and its norm beside the other splits'.
 
@@ -153,8 +216,15 @@ def measure(
     ----------
     weights : {name: parameter}, frozen ones included
     split : the split that is looked at
+    frozen : patterns of the parameters that were not to be trained
     """
     seen = observations[split]
+    meant = {name for name in weights if any(fnmatchcase(name, one) for one in frozen)}
+    unused = [name for name, one in seen.gradients.items() if one is None and name not in meant]
+    still = {name for name, one in weights.items() if one.trainable is False} | (
+        {name for name, one in seen.gradients.items() if one is None} & meant
+    )
+    trained = sum(weights[name].values.size for name in seen.gradients)
     of_samples = seen.sample_gradients
     found = {name: values for name, values in seen.gradients.items() if values is not None}
     return Gradients(
@@ -163,8 +233,9 @@ def measure(
             Gradient(name, values, weights[name].values, weights[name].kind)
             for name, values in found.items()
         ),
-        unused=tuple(name for name, values in seen.gradients.items() if values is None),
-        frozen=tuple(name for name, one in weights.items() if one.trainable is False),
+        unused=tuple(unused),
+        frozen=tuple(name for name in weights if name in still),
+        unused_share=sum(weights[name].values.size for name in unused) / max(trained, 1),
         norms={s: _norm(one.gradients) for s, one in observations.items()},
         loss=seen.mean_loss,
         chance_loss=seen.chance_loss,
@@ -181,7 +252,7 @@ def _of_run(run: Run) -> Gradients:
     if not seen.gradients:
         raise Missing("missing.trainable")
     weights = {parameter.name: parameter for parameter in network.parameters()}
-    return measure(run.observations, weights, split=split)
+    return measure(run.observations, weights, split=split, frozen=run.frozen)
 
 
 def _norm(gradients: Mapping[str, Distribution | None]) -> float:
@@ -191,13 +262,23 @@ def _norm(gradients: Mapping[str, Distribution | None]) -> float:
 VIEW = View(
     "gradients",
     measure=_of_run,
-    rules=(vanishing, outliers),
+    rules=(nonfinite, missing, zero, vanishing, exploding, outliers),
     pictures=(
-        Picture("by_layer", draw_by_layer, each=lambda g: (g,) if len(g.relative) > 1 else ()),
+        Picture(
+            "by_layer",
+            draw_by_layer,
+            each=lambda g: (g,) if len(g.relative) > 1 else (),
+            shows=("nonfinite", "zero", "vanishing", "exploding"),
+        ),
         Picture("norms", draw_norms, each=lambda g: (g,) if len(g.norms) > 1 else ()),
         Picture("signal", draw_signal, each=lambda g: (g,) if len(g.by_layer) > 1 else ()),
-        Picture("samples", draw_samples, each=lambda g: () if g.pulls is None else (g.pulls,)),
-        Picture("histogram", draw_histogram, each=lambda g: g.gradients),
+        Picture(
+            "samples",
+            draw_samples,
+            each=lambda g: () if g.pulls is None else (g.pulls,),
+            shows=("outliers",),
+        ),
+        Picture("histogram", draw_histogram, each=lambda g: g.gradients, shows=("nonfinite",)),
     ),
     tables=(
         Table("parameters", parameters),

@@ -21,6 +21,16 @@ def draw_by_layer(gradients: Gradients, axes: Axes) -> None:
         range(len(relative)), list(relative.values()),
         color=SPLIT_COLOUR[gradients.split], marker=SPLIT_MARKER[gradients.split],
     )  # fmt: skip
+    if gradients.signals:
+        places = [place for place, name in enumerate(relative) if name in gradients.relative_pull]
+        axes.lines[0].set_label(text("labels.mean_loss"))
+        axes.plot(
+            places, [gradients.relative_pull[name] for name in relative if name in
+                     gradients.relative_pull],
+            color=SPLIT_COLOUR[gradients.split], marker=SPLIT_MARKER[gradients.split],
+            linestyle=":", markerfacecolor="none", label=text("labels.single_samples"),
+        )  # fmt: skip
+        axes.legend()
     axes.set_yscale("log", nonpositive="mask")
     axes.set(ylabel=text("labels.gradient_over_weight"), ylim=gradients.decades)
     axes.set_xticks(

@@ -11,14 +11,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from kashika.views.predictions import Classified, Predictions
+    from kashika.views.predictions.simple_models import Simple
 
 
 def draw_confusion(classified: Classified, axes: Axes) -> None:
     """How often each class was taken for each other one."""
-    confusion = classified.confusion
+    confusion = classified.drawn
     places = range(len(confusion))
     few = len(confusion) <= 20  # more numbers in a row cannot be read
-    axes.imshow(confusion, cmap="Blues", vmin=0, vmax=classified.darkest)
+    # Of many classes some are far more frequent than others, which would all be white beside them.
+    norm, least = ("linear", 0.0) if few else ("log", 0.3)
+    axes.imshow(confusion, cmap="Blues", norm=norm, vmin=least, vmax=classified.darkest)
     axes.grid(visible=False)
     for true, row in enumerate(confusion if few else ()):
         for predicted, count in enumerate(row):
@@ -27,6 +30,8 @@ def draw_confusion(classified: Classified, axes: Axes) -> None:
         xticks=places if few else [], yticks=places if few else [],
         xlabel=text("labels.predicted_class"), ylabel=text("labels.true_class"),
     )  # fmt: skip
+    if len(confusion) < len(classified.confusion):
+        axes.set_title(text("labels.most_frequent", count=len(confusion)))
 
 
 def draw_reliability(classified: Classified, axes: Axes) -> None:
@@ -67,3 +72,20 @@ def draw_values(predictions: Predictions, axes: Axes) -> None:
     )  # fmt: skip
     axes.axline((true[0], true[0]), slope=1, color=REFERENCE, linewidth=1, linestyle="--")
     axes.set(xlabel=text("labels.target"), ylabel=text("labels.output"))
+
+
+def draw_simple(simple: Simple, axes: Axes) -> None:
+    """What the network gains on its training data, beside two simple models; chance is dashed."""
+    names = [text("labels.network"), text("labels.linear"), text("labels.neighbours")]
+    values = [score[0] for score in (simple.network, simple.linear, simple.neighbours)]
+    bars = axes.barh(
+        names, values, height=0.55, color=[SPLIT_COLOUR["train"], REFERENCE, REFERENCE]
+    )
+    axes.bar_label(bars, fmt="%.3f", padding=4)
+    axes.axvline(
+        simple.chance[0], color=BLACK, linewidth=1, linestyle="--", label=text("labels.chance")
+    )
+    axes.invert_yaxis()
+    axes.set(xlabel=text("labels.accuracy" if simple.unit == "accuracy" else "labels.explained"))
+    axes.margins(x=0.15)
+    axes.legend()

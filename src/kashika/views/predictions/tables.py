@@ -42,6 +42,38 @@ def worst_samples(predictions: Predictions) -> list[Row]:
     return rows
 
 
+def suspicious_labels(predictions: Predictions) -> list[Row]:
+    """Return one row for each training sample whose label the samples around it contradict."""
+    found = predictions.suspects
+    if found is None:
+        return []
+    return [
+        {
+            "index": int(index),
+            "true_class": int(label),
+            "around_class": int(voted),
+            "same_around": float(share),
+        }
+        for index, label, voted, share in zip(
+            found.index, found.label, found.voted, found.share, strict=True
+        )
+    ]
+
+
+def copied_samples(predictions: Predictions) -> list[Row]:
+    """Return one row for each of some samples that stand in two splits."""
+    return [
+        {
+            "split": _word(one.split),
+            "index": int(index),
+            "other_split": _word(one.of),
+            "other_index": int(original),
+        }
+        for one in predictions.copies
+        for index, original in zip(one.index, one.original, strict=True)
+    ]
+
+
 def by_label(predictions: Predictions) -> list[Row]:
     """Return one row for each label: how often it applies, and how well it is found."""
     return [
@@ -55,12 +87,16 @@ def by_label(predictions: Predictions) -> list[Row]:
     ]
 
 
+def _word(split: Split) -> str:
+    return text(f"labels.{split}")
+
+
 def _share(part: int, whole: int) -> float | None:
     return float(part / whole) if whole else None
 
 
 def _score_row(split: Split, score: Score, *, several: bool, broken: bool) -> Row:
-    row: dict[str, Cell] = {"split": text(f"labels.{split}"), "samples": score.samples}
+    row: dict[str, Cell] = {"split": _word(split), "samples": score.samples}
     if several:
         row["answers"] = score.answers
     if score.correct is None:

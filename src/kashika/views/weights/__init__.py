@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from kashika.parameters import Parameter
 from kashika.run import Run
 from kashika.view import Picture, Table, View
 from kashika.views.weights.pictures import draw_histogram
-from kashika.views.weights.rules import nonfinite
+from kashika.views.weights.rules import identical_units, large, nonfinite, untrained, zero
+from kashika.views.weights.starts import Start, starts_of
 from kashika.views.weights.tables import parameters
 
 if TYPE_CHECKING:
@@ -49,9 +51,11 @@ class Weights:
     Attributes
     ----------
     parameters : in the order of the state_dict
+    starts : the layers whose start is known, beside it
     """
 
     parameters: tuple[Parameter, ...]
+    starts: tuple[Start, ...] = ()
 
     def __getitem__(self, name: str) -> Parameter:
         """Return a parameter by its name, or the weight of a layer by the layer's.
@@ -110,6 +114,16 @@ def histogram_of(parameter: Parameter, *, bins: int = 20) -> Histogram:
     return Histogram(parameter, counts, edges, x, initial)
 
 
+def measure(parameters: Sequence[Parameter], *, frozen: Sequence[str] = ()) -> Weights:
+    """Look at all parameters of a network.
+
+    Parameters
+    ----------
+    frozen : patterns of those that were not to be trained
+    """
+    return Weights(tuple(parameters), starts_of(parameters, frozen=frozen))
+
+
 def _of_run(run: Run) -> Weights:
     if run.network is not None:
         found = tuple(run.network.parameters())
@@ -119,18 +133,19 @@ def _of_run(run: Run) -> Weights:
         raise Missing("missing.weights")
     if not found:
         raise Missing("missing.parameters")
-    return Weights(found)
+    return measure(found, frozen=run.frozen)
 
 
 VIEW = View(
     "weights",
     measure=_of_run,
-    rules=(nonfinite,),
+    rules=(nonfinite, large, untrained, identical_units, zero),
     pictures=(
         Picture(
             "histogram",
             draw_histogram,
             each=lambda w: [histogram_of(p) for p in w.parameters if p.values.finite],
+            shows=("nonfinite", "large", "untrained", "identical_units", "zero"),
         ),
     ),
     tables=(Table("parameters", parameters),),
