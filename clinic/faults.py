@@ -617,7 +617,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "collapsed_features",
         ("features.collapsed", *DEAD, *NOT_LEARNED), (1,),
-        ("digits", "wine", "digits_sgd", "blobs", "waves", "digits_bn"), _bottleneck,
+        ("digits", "digits_sgd", "blobs", "waves", "digits_bn"), _bottleneck,
     ),
 )  # fmt: skip
 

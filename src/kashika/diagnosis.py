@@ -40,7 +40,11 @@ CAUSES = (
     Cause(
         "broken_numbers",
         decides=("curves.nonfinite", "weights.nonfinite", "gradients.nonfinite"),
-        supports=("curves.diverging", "curves.unstable", "weights.large", "gradients.exploding"),
+        supports=(
+            "curves.diverging", "curves.unstable", "weights.large", "gradients.exploding",
+            "curves.not_learning", "predictions.underfitting", "predictions.constant",
+            "predictions.class_ignored", "predictions.log_mismatch",
+        ),
     ),
     Cause("copied_log", decides=("curves.duplicate",)),
     Cause("shared_samples", decides=("predictions.leakage",)),
@@ -69,6 +73,16 @@ CAUSES = (
         supports=("gradients.zero", "curves.not_learning", "predictions.underfitting"),
     ),
     Cause(
+        "zero_layer",
+        decides=("weights.zero",),
+        supports=(
+            "weights.identical_units", "predictions.log_mismatch", "gradients.zero",
+            "curves.not_learning", "predictions.constant", "predictions.class_ignored",
+            "predictions.underfitting",
+            "features.collapsed",
+        ),
+    ),
+    Cause(
         "equal_start",
         decides=("weights.identical_units",),
         supports=(
@@ -77,28 +91,23 @@ CAUSES = (
         ),
     ),
     Cause(
-        "zero_layer",
-        decides=("weights.zero",),
-        supports=(
-            "predictions.log_mismatch", "gradients.zero", "curves.not_learning",
-            "predictions.constant", "predictions.class_ignored", "predictions.underfitting",
-            "features.collapsed",
-        ),
-    ),
-    Cause(
         "input_scale",
         decides=("features.unscaled_input",),
         supports=(
-            "features.saturated_units", "features.dead_units", "curves.unstable",
-            "curves.not_learning", "curves.slow", "predictions.underfitting",
-            "predictions.constant",
+            "features.saturated_units", "features.dead_units", "features.collapsed",
+            "weights.large", "gradients.exploding", "gradients.vanishing", "gradients.zero",
+            "curves.unstable", "curves.diverging", "curves.nonfinite", "curves.not_learning",
+            "curves.slow", "predictions.underfitting", "predictions.constant",
         ),
     ),
     Cause(
         "target_scale",
         decides=("features.unscaled_target",),
-        supports=("curves.slow", "curves.not_learning", "predictions.underfitting",
-                  "curves.unstable", "curves.still_improving", "gradients.exploding"),
+        supports=(
+            "curves.slow", "curves.still_improving", "curves.not_learning", "curves.unstable",
+            "curves.diverging", "curves.nonfinite", "gradients.exploding", "features.dead_units",
+            "predictions.underfitting", "predictions.constant",
+        ),
     ),
     Cause(
         "two_modes",
@@ -113,18 +122,19 @@ CAUSES = (
     ),
     Cause(
         "steps_too_large",
-        decides=("curves.diverging", "curves.unstable", "gradients.exploding"),
+        decides=("curves.diverging", "curves.unstable"),
         supports=(
-            "weights.large", "features.dead_units", "features.saturated_units",
-            "predictions.constant", "curves.not_learning", "curves.nonfinite",
+            "gradients.exploding", "weights.large", "features.dead_units",
+            "features.saturated_units", "predictions.constant", "curves.not_learning",
+            "curves.nonfinite",
         ),
     ),
     Cause(
         "large_weights",
-        decides=("weights.large",),
+        decides=("weights.large", "gradients.exploding"),
         supports=(
             "features.saturated_units", "curves.unstable", "curves.diverging",
-            "gradients.exploding", "curves.overfitting", "predictions.overconfident",
+            "curves.overfitting", "predictions.overconfident",
         ),
     ),
     Cause(

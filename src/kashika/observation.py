@@ -221,12 +221,5 @@ class Answers:
         if not task.classifies:
             return cls(targets.mean(axis=1), outputs.mean(axis=1), unknown, unknown, none)
         true = targets.reshape(len(targets)).astype(np.int64)
-        chances = task.probabilities(outputs)
-        every = np.arange(len(true))
-        return cls(
-            true,
-            task.predicted(outputs),
-            chances.max(axis=1, initial=-np.inf),
-            chances[every, true],
-            none,
-        )
+        confidence, probability = task.chances(outputs, true)
+        return cls(true, task.predicted(outputs), confidence, probability, none)

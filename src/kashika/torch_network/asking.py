@@ -291,6 +291,9 @@ class Asking:
 
 def _broken(answers: FloatArray, *, values: bool) -> int:
     """Count the answers with NaN or Inf in them; -Inf as a logit is a class that is ruled out."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        if np.isfinite(answers.sum()):  # so are all of them
+            return 0
     if values:
         return int((~np.isfinite(answers).all(axis=1)).sum())
     return int((~np.isfinite(answers.max(axis=1, initial=-np.inf))).sum())

@@ -204,11 +204,16 @@ def out_of_memory(error: BaseException) -> bool:
 def unfit(task: Task, targets: Array) -> Array:
     """Return (samples,) bool, whose targets are no numbers, or no classes of the task."""
     flat = targets.reshape(len(targets), -1)
-    if flat.dtype.kind not in "fiub":
+    if flat.dtype.kind not in "fiub" or not flat.size:
         return np.zeros(len(flat), dtype=bool)
     with np.errstate(invalid="ignore", over="ignore"):
-        if not task.classifies and np.isfinite(flat.sum(dtype=np.float64)):
-            return np.zeros(len(flat), dtype=bool)  # one pass, where nothing is wrong
+        # Where nothing is wrong one look at the whole tells.
+        if task.classifies:
+            sound = flat.dtype.kind != "f" and 0 <= flat.min() <= flat.max() < task.classes
+        else:
+            sound = bool(np.isfinite(flat.sum(dtype=np.float64)))
+        if sound:
+            return np.zeros(len(flat), dtype=bool)
         known = np.isfinite(flat)
         if task.classifies and (task.positional or flat.shape[1] == 1):
             known &= (flat >= 0) & (flat < task.classes) & (flat == np.floor(flat))
