@@ -427,3 +427,15 @@ def test_the_layer_of_a_finding_is_marked_in_the_title_and_on_the_axis() -> None
     axes = drawn_with(finding, layers, "sick")
     marked = [axes.title, *axes.get_yticklabels()]
     assert [one.get_text() for one in marked if one.get_color() == ALARM] == ["fc1.weight", "fc1"]
+
+
+def test_the_caption_explains_the_marks_where_there_are_any() -> None:
+    def sick(_measurement: object) -> Finding:
+        return Finding("own.sick", Level.WARNING, (Evidence("at", 4, unit="epoch"),))
+
+    shown: Picture[int] = Picture("curve", line, shows=("sick",))
+    other: Picture[int] = Picture("other", line)
+    view: View[int] = View("own", lambda _: 0, rules=(sick,), pictures=(shown, other))
+    section = measured(view, 0)
+    assert figure.caption(section, shown) == f"own.curve {text('diagnosis.marks')}"
+    assert figure.caption(section, other) == "own.other"

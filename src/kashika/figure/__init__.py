@@ -177,7 +177,7 @@ def html(view: View[M], measurement: M) -> str:
     with drawable() as note:
         parts = [f"<p>{escape(str(note))}</p>"] if note else []
         parts += [
-            f'<img alt="{escape(caption(view, picture, measurement))}" style="max-width:100%" '
+            f'<img alt="{escape(caption(section, picture))}" style="max-width:100%" '
             f'src="data:image/png;base64,{base64.b64encode(_bytes(figure, "png")).decode()}">'
             for picture in view.pictures
             if (figure := draw(picture, measurement, panels=PANELS, findings=section.findings))
@@ -208,11 +208,13 @@ def svg(figure: Figure, *, name: str) -> str:
     return re.sub(r' (?:width|height)="[^"]*"', "", opening) + ">" + rest
 
 
-def caption(view: View[M], picture: Picture[M], measurement: M) -> str:
+def caption(section: Section[M], picture: Picture[M]) -> str:
     """Return what a picture shows and how to read it; its name for a picture from outside."""
-    key = f"pictures.{view.name}.{picture.name}"
-    name = f"{view.name}.{picture.name}"
-    return text(key, split=table.split_of(measurement)) if has(key) else name
+    name = f"{section.view.name}.{picture.name}"
+    key = f"pictures.{name}"
+    said = text(key, split=table.split_of(section.measurement)) if has(key) else name
+    marked = any(marks.places(finding) for finding in marks.seen_in(picture, section.findings))
+    return f"{said} {text('diagnosis.marks')}" if marked else said
 
 
 @contextmanager

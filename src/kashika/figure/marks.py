@@ -19,11 +19,15 @@ def seen_in(picture: Picture[Any], findings: Sequence[Finding]) -> list[Finding]
     return [one for one in findings if one.said and one.rule.partition(".")[2] in picture.shows]
 
 
+def places(finding: Finding) -> list[Evidence]:
+    """Return the epochs and steps that a finding names."""
+    return [one for one in finding.evidence if one.unit in ("epoch", "step")]
+
+
 def mark(finding: Finding, axes: Axes) -> None:
     """Mark every epoch, step, layer and parameter that a finding names, where it is in the axes."""
-    for evidence in finding.evidence:
-        if evidence.unit in ("epoch", "step"):
-            _mark_place(finding, evidence, axes)
+    for evidence in places(finding):
+        _mark_place(finding, evidence, axes)
     for name in dict.fromkeys(one.where for one in finding.evidence if one.where):
         for words in _named(name, axes):
             words.set_color(ALARM)

@@ -219,7 +219,7 @@ def _shown(section: Section[Any], picture: Picture[Any], at: str) -> _Shown | No
     drawn = figure.draw(picture, measurement, panels=figure.PANELS, findings=section.findings)
     if drawn is None:
         return None
-    caption = figure.caption(view, picture, measurement)
+    caption = figure.caption(section, picture)
     svg = figure.svg(drawn, name=at).replace(
         "<svg ", f'<svg role="img" aria-label="{escape(caption)}" ', 1
     )
