@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,10 @@ def check(condition: Condition, *, at: Path, code: str | None = None) -> float:
 
     from kashika.cli import main
 
-    _shorten_projections()
     began = time.perf_counter()
     place = directory(condition, at=at)
-    answer = CliRunner().invoke(main, ["check", str(place), "--json", "--lang", "en"])
+    with _brief_projections():
+        answer = CliRunner().invoke(main, ["check", str(place), "--json", "--lang", "en"])
     seconds = time.perf_counter() - began
     if answer.exception is not None and not isinstance(answer.exception, SystemExit):
         raise answer.exception  # nothing is kept of a check that crashed
@@ -48,16 +50,23 @@ def check(condition: Condition, *, at: Path, code: str | None = None) -> float:
     return seconds
 
 
-def _shorten_projections() -> None:
+@contextmanager
+def _brief_projections() -> Generator[None]:
     """Give t-SNE one step: it is nine tenths of a check, and no rule rests on where it puts points.
 
-    Only pictures do; this process makes none, and ends after the check.
+    Only pictures do, and none are drawn meanwhile.
     """
     import openTSNE
 
-    class Brief(openTSNE.TSNE):  # type: ignore[misc]
+    whole = openTSNE.TSNE
+
+    class Brief(whole):  # type: ignore[misc, valid-type]
         def __init__(self, *args: Any, **options: Any) -> None:
             few = {"n_iter": 1, "early_exaggeration_iter": 1, "neighbors": "exact"}
             super().__init__(*args, **(options | few))
 
     openTSNE.TSNE = Brief
+    try:
+        yield
+    finally:
+        openTSNE.TSNE = whole

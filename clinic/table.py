@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import median
 
@@ -69,6 +70,12 @@ def _head(judged: Sequence[Judgement], *, asked: int, half: str | None) -> str:
             "causes was listed beforehand, in `clinic/faults.py`."
         ),
     ]
+    missed = Counter(
+        one.condition.strength for one in judged if not one.condition.healthy and not one.found
+    )
+    if missed:
+        counts = ", ".join(f"{missed[one]} {one}" for one in ("slight", "medium", "gross"))
+        lines.append(f"Of the faults that were missed, by their strength: {counts}.")
     if len(judged) < asked:
         lines.append(f"Not checked: {asked - len(judged)}; run `python -m clinic run`.")
     if absent := _absent(judged):

@@ -285,7 +285,10 @@ def _bytes(figure: Figure, ending: str, *, transparent: bool = False) -> bytes:
     buffer = io.BytesIO()
     salt = mpl.rcParams["svg.hashsalt"] or "kashika"
     with _lettering(), mpl.rc_context({"svg.hashsalt": salt}):
-        figure.savefig(buffer, format=ending, metadata=metadata[ending], transparent=transparent)
+        figure.savefig(
+            buffer, format=ending, metadata=metadata[ending], transparent=transparent,
+            pil_kwargs={"optimize": True} if ending == "png" else None,
+        )  # fmt: skip
     return buffer.getvalue()
 
 
