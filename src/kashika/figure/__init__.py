@@ -282,13 +282,13 @@ def _bytes(figure: Figure, ending: str, *, transparent: bool = False) -> bytes:
     metadata: Mapping[str, Mapping[str, str | None]] = {
         "svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {},
     }  # fmt: skip
+    smaller: Mapping[str, Any] = {"pil_kwargs": {"optimize": True}} if ending == "png" else {}
     buffer = io.BytesIO()
     salt = mpl.rcParams["svg.hashsalt"] or "kashika"
     with _lettering(), mpl.rc_context({"svg.hashsalt": salt}):
         figure.savefig(
-            buffer, format=ending, metadata=metadata[ending], transparent=transparent,
-            pil_kwargs={"optimize": True} if ending == "png" else None,
-        )  # fmt: skip
+            buffer, format=ending, metadata=metadata[ending], transparent=transparent, **smaller
+        )
     return buffer.getvalue()
 
 
