@@ -10,7 +10,8 @@ from kashika.texts import text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from kashika.views.predictions import Classified, Predictions
+    from kashika.views.predictions import Predictions
+    from kashika.views.predictions.answers import Classified
     from kashika.views.predictions.simple_models import Simple
 
 

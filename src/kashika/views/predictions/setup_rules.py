@@ -204,7 +204,7 @@ def _lost_loss(one: Logged, *, lost: float, errors: float, beside_accuracy: bool
     """Return the share that was lost, 0 where it is none of consequence."""
     # A loss of twice the size, or sixteen times, is the same loss summed or averaged otherwise.
     ratio = one.now / one.logged if one.logged > 0 else np.inf
-    whole = ratio < 65 and abs(ratio / max(round(ratio), 1) - 1) < 0.002
+    whole = 2 <= ratio < 65 and abs(ratio / round(ratio) - 1) < 0.002
     if whole or not ratio >= 2:
         return 0.0
     if beside_accuracy:

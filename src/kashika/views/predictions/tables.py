@@ -10,7 +10,8 @@ from kashika.texts import text
 from kashika.view import Cell, Row
 
 if TYPE_CHECKING:
-    from kashika.views.predictions import Predictions, Score
+    from kashika.views.predictions import Predictions
+    from kashika.views.predictions.answers import Score
 
 
 def scores(predictions: Predictions) -> list[Row]:
