@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from clinic.audit import lines
+from clinic.audit import lines, without_effect
 from clinic.caching import PROJECT, is_made, latest, result
 from clinic.conditions import Condition, conditions
 from clinic.judging import judged
@@ -42,7 +42,8 @@ def main(words: Sequence[str] | None = None) -> int:
     ]
     if given.command == "table":
         found = judged(chosen, at=given.at, where=latest if given.stale else result)
-        said = markdown(found, asked=len(chosen), half=given.half)
+        idle = without_effect(chosen, at=given.at)
+        said = markdown(found, idle=idle, asked=len(chosen), half=given.half)
         said += f"\n{names(found)}\n" if given.names else ""
         if given.output:
             given.output.write_text(said, encoding="utf-8")

@@ -64,17 +64,30 @@ def effects(health: Health, *, twin: Health | None) -> list[str]:
     return said
 
 
-def lines(conditions: Sequence[Condition], *, at: Path) -> Iterator[str]:
-    """Give one line for each condition that is not what it is called."""
+def without_effect(conditions: Sequence[Condition], *, at: Path) -> list[Condition]:
+    """Return the conditions whose fault leaves nothing that could be noticed.
+
+    A fault that is there by its construction counts in any case, and so does one whose training
+    without it was not made.
+    """
     made = {one.name: one for one in conditions if is_made(one, at=at)}
-    for name, one in made.items():
-        if one.healthy and (said := complaints(_health(one, at=at))):
-            yield f"{name} is not healthy: {'; '.join(said)}"
+    found = []
+    for one in made.values():
         if not one.healthy and not one.certain:
             twin = made.get(f"healthy-plain-{one.base}-{one.seed}")
             known = _health(twin, at=at) if twin else None
             if not effects(_health(one, at=at), twin=known):
-                yield f"{name} has no effect"
+                found.append(one)
+    return found
+
+
+def lines(conditions: Sequence[Condition], *, at: Path) -> Iterator[str]:
+    """Give one line for each condition that is not what it is called."""
+    for one in conditions:
+        if one.healthy and is_made(one, at=at) and (said := complaints(_health(one, at=at))):
+            yield f"{one.name} is not healthy: {'; '.join(said)}"
+    for one in without_effect(conditions, at=at):
+        yield f"{one.name} has no effect"
 
 
 def _health(condition: Condition, *, at: Path) -> Health:

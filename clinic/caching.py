@@ -9,12 +9,13 @@ from functools import cache
 from pathlib import Path
 
 from clinic.conditions import Condition
+from clinic.siblings import SIBLINGS
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
 MAKES = ("recipe", "data", "networks", "training", "leaving", "health", "making")
 """The modules that decide what a run looks like; its recipe stands in its key, as does their code,
-but for comments and form."""
+but for comments and form. The data sets in `siblings` decide about runs on these alone."""
 
 
 def digest(parts: Iterable[bytes]) -> str:
@@ -31,6 +32,11 @@ def _making() -> str:
 
 
 @cache
+def _siblings() -> str:
+    return _code([HERE / "siblings.py"])
+
+
+@cache
 def kashika() -> str:
     """Return the hash of kashika's code; runs are checked anew when it changes."""
     return _code(sorted((PROJECT / "src" / "kashika").rglob("*.py")))
@@ -44,7 +50,10 @@ def _code(files: Iterable[Path]) -> str:
 
 def key(condition: Condition) -> str:
     """Return the hash of what a run depends on: its recipe, its seed and the code that trains."""
-    return digest([repr((condition.recipe, condition.seed)).encode(), _making().encode()])
+    parts = [repr((condition.recipe, condition.seed)), _making()]
+    if condition.recipe.data.name in SIBLINGS.values():
+        parts.append(_siblings())
+    return digest(one.encode() for one in parts)
 
 
 def directory(condition: Condition, *, at: Path) -> Path:

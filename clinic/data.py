@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clinic import siblings
 from clinic.recipe import Data
 
 Array = npt.NDArray[Any]
@@ -19,7 +20,9 @@ SENTENCE = 16
 TONES = 24
 """Positions of the sequences of numbers."""
 
-IMAGES = ("digits", "digit_images")
+IMAGES = ("digits", "digit_images", "glyphs", "glyph_images")
+COPIED = ("reconstruction", "mixtures")
+"""Their targets are their inputs."""
 
 
 def splits(data: Data, *, seed: int) -> Splits:
@@ -120,7 +123,7 @@ def draw(name: str, n: int, *, noise: float, seed: int) -> tuple[Array, Array]:
             X = X + (noise or 0.1) * rng.normal(size=X.shape)
             y = X
         case _:
-            raise ValueError(f"expected a data set that draw knows, found {name!r}")
+            X, y = siblings.draw(name, n, noise=noise, seed=seed)
     order = np.random.default_rng([seed, 3]).permutation(len(X))[:n]
     X, y = X[order], y[order]
     X = X.astype(np.int64 if X.dtype.kind == "i" else np.float32)
@@ -162,7 +165,7 @@ def _prepared(raw: Splits, data: Data) -> Splits:
     for name, (inputs, targets) in raw.items():
         if inputs.dtype.kind == "f":
             inputs = ((inputs - mean) / deviation).astype(np.float32)
-        if data.name == "reconstruction":
+        if data.name in COPIED:
             targets = inputs
         elif regression(y):
             targets = ((targets - y.mean(axis=0)) / y.std(axis=0)).astype(np.float32)

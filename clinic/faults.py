@@ -57,6 +57,9 @@ class Fault:
     certain: bool = False
 
 
+MEASURED = ("wine", "breast_cancer", "diabetes", "soils", "assays", "harvests")
+"""Data sets whose inputs are of very unequal size as they come."""
+
 OWN: dict[str, Recipe] = {
     "moons_large": Recipe(
         Data("moons", train=80, valid=200, noise=0.35),
@@ -212,7 +215,7 @@ def _twice(activation: str) -> Callable[[Recipe, float], Recipe]:
 
 def _unscaled(recipe: Recipe, scale: float) -> Recipe:
     """Leave the inputs as they were measured; where these are near one, in another unit."""
-    if recipe.data.name in ("wine", "breast_cancer", "diabetes"):
+    if recipe.data.name in MEASURED:
         return on(recipe, prepared=False, scale=scale) if _classes(recipe) else recipe
     return on(recipe, scale=100 * scale, offset=300 * scale)
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clinic import peers, rates
+from clinic.audit import without_effect
 from clinic.caching import PROJECT, is_made
 from clinic.conditions import conditions
 from clinic.judging import judged
@@ -37,17 +38,19 @@ def main(words: Sequence[str] | None = None) -> int:
     given = parser.parse_args(words)
     chosen = [one for one in conditions() if one.half == "publish"]
     found = judged(chosen, at=given.at)
-    made = [one for one in chosen if is_made(one, at=given.at)]
+    idle = without_effect(chosen, at=given.at)
+    counted = [one for one in found if one.condition not in idle]
+    made = [one for one in chosen if is_made(one, at=given.at) and one not in idle]
     counts = peers.said(made, at=given.at, python=given.python)
     parts = [
-        markdown(found, asked=len(chosen), half="publish").rstrip(),
+        markdown(found, idle=idle, asked=len(chosen), half="publish").rstrip(),
         CAUSES,
-        rates.causes(found),
+        rates.causes(counted),
         PEERS,
         peers.table(made, counts, at=given.at),
     ]
     PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    rates.FILE.write_text(rates.toml(found), encoding="utf-8")
+    rates.FILE.write_text(rates.toml(counted), encoding="utf-8")
     return 0
 
 

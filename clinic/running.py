@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from clinic.caching import directory, result
 from clinic.conditions import Condition
@@ -29,8 +26,7 @@ def check(condition: Condition, *, at: Path, code: str | None = None) -> float:
 
     began = time.perf_counter()
     place = directory(condition, at=at)
-    with _brief_projections():
-        answer = CliRunner().invoke(main, ["check", str(place), "--json", "--lang", "en"])
+    answer = CliRunner().invoke(main, ["check", str(place), "--json", "--lang", "en"])
     seconds = time.perf_counter() - began
     if answer.exception is not None and not isinstance(answer.exception, SystemExit):
         raise answer.exception  # nothing is kept of a check that crashed
@@ -48,25 +44,3 @@ def check(condition: Condition, *, at: Path, code: str | None = None) -> float:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(said, indent=1), encoding="utf-8")
     return seconds
-
-
-@contextmanager
-def _brief_projections() -> Generator[None]:
-    """Give t-SNE one step: it is nine tenths of a check, and no rule rests on where it puts points.
-
-    Only pictures do, and none are drawn meanwhile.
-    """
-    import openTSNE
-
-    whole = openTSNE.TSNE
-
-    class Brief(whole):  # type: ignore[misc, valid-type]
-        def __init__(self, *args: Any, **options: Any) -> None:
-            few = {"n_iter": 1, "early_exaggeration_iter": 1, "neighbors": "exact"}
-            super().__init__(*args, **(options | few))
-
-    openTSNE.TSNE = Brief
-    try:
-        yield
-    finally:
-        openTSNE.TSNE = whole

@@ -6,24 +6,30 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import median
 
+from clinic.conditions import Condition
 from clinic.judging import Judgement, share
 
 HEALTHY, FOUND, MEDIUM, TOO_MANY = 0.01, 0.95, 0.90, 1
 """False alarms at most; faults found at least, of each rule at medium strength; alarms too many."""
 
 
-def markdown(judged: Sequence[Judgement], *, asked: int, half: str | None) -> str:
+def markdown(
+    judged: Sequence[Judgement], *, idle: Sequence[Condition], asked: int, half: str | None
+) -> str:
     """Return the whole table.
 
     Parameters
     ----------
+    idle : conditions whose fault had no effect, so that there is nothing to find
     asked : number of conditions, checked or not
     half : which half of the conditions this is, both if None
     """
-    healthy = [one for one in judged if one.condition.healthy]
-    faulty = [one for one in judged if not one.condition.healthy]
+    counted = [one for one in judged if one.condition not in idle]
+    healthy = [one for one in counted if one.condition.healthy]
+    faulty = [one for one in counted if not one.condition.healthy]
     parts = [
-        _head(judged, asked=asked, half=half),
+        _head(counted, asked=asked - len(judged) + len(counted), half=half),
+        *_left_out(judged, idle=idle),
         _table("## The bars", ("to reach", "measured", ""), _bars(healthy, faulty)),
         _table(
             "## By fault",
@@ -85,6 +91,19 @@ def _head(judged: Sequence[Judgement], *, asked: int, half: str | None) -> str:
     if judged:
         lines.append(f"A check took {median(one.seconds for one in judged):.2f} s in the median.")
     return "\n\n".join(lines)
+
+
+def _left_out(judged: Sequence[Judgement], *, idle: Sequence[Condition]) -> Iterator[str]:
+    """Say what does not count, and what the share of found faults would be with it."""
+    if idle:
+        all_of_them = share([one.found for one in judged if not one.condition.healthy])
+        yield (
+            f"{len(idle)} more trainings have a fault that had no effect: neither the score nor a "
+            "loss is worse than in the same training without it, beyond noise (`python -m clinic "
+            "audit`, which knows nothing of kashika). They count neither as healthy nor as faulty. "
+            f"With them, {all_of_them} of the faults would be found. They are: "
+            f"{', '.join(one.name for one in idle)}."
+        )
 
 
 def _absent(judged: Sequence[Judgement]) -> list[str]:

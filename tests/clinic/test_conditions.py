@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from clinic.caching import key
-from clinic.conditions import Condition, conditions
-from clinic.data import splits
-from clinic.faults import FAULTS, base, strength_names
+from clinic.conditions import Condition, conditions, wider
+from clinic.data import IMAGES, draw, splits
+from clinic.faults import FAULTS, MEASURED, base, strength_names
+from clinic.healthy import PLAIN
 from clinic.recipe import Data
+from clinic.siblings import SIBLINGS
+from clinic.training import built
 
 EVERY = conditions()
 TABLE = Path(__file__).parents[2] / "docs" / "reference.md"
@@ -31,8 +34,9 @@ DISEASES = {
 
 
 def test_the_table_is_as_large_as_its_intervals_need() -> None:
-    assert len(EVERY) >= 600
-    assert sum(one.healthy for one in EVERY) >= 160
+    for half in ("tune", "publish"):
+        assert len([one for one in EVERY if one.half == half]) >= 600
+        assert sum(one.healthy for one in EVERY if one.half == half) >= 160
     assert len(FAULTS) >= 34
     assert len({one.name for one in EVERY}) == len(EVERY)
 
@@ -42,14 +46,86 @@ def test_every_disease_is_the_first_cause_of_a_fault_and_there_is_no_other() -> 
     assert {cause for fault in FAULTS for cause in fault.causes} <= DISEASES
 
 
-def test_both_halves_hold_every_kind_at_every_strength() -> None:
-    def held(half: str) -> set[tuple[str, str]]:
-        return {(one.kind, one.strength) for one in EVERY if one.half == half}
+def test_the_halves_hold_the_same_kinds_and_strengths_and_bases() -> None:
+    def held(half: str) -> Counter[tuple[object, ...]]:
+        return Counter(
+            (
+                one.kind, one.strength, one.causes, one.certain, one.base.partition("-on-")[0],
+                one.recipe.left, one.seed % 10,
+            )
+            for one in EVERY
+            if one.half == half
+        )  # fmt: skip
 
     assert held("tune") == held("publish")
-    sizes = Counter((one.half, one.healthy) for one in EVERY)
-    assert abs(sizes["tune", True] - sizes["publish", True]) <= 30
-    assert abs(sizes["tune", False] - sizes["publish", False]) <= 30
+
+
+def test_the_halves_share_no_data_set_and_no_seed() -> None:
+    def used(half: str) -> tuple[set[str], set[int]]:
+        chosen = [one for one in EVERY if one.half == half]
+        return {one.recipe.data.name for one in chosen}, {one.seed for one in chosen}
+
+    tuned, published = used("tune"), used("publish")
+    assert tuned[0] == set(SIBLINGS)
+    assert published[0] == set(SIBLINGS.values())
+    assert tuned[0].isdisjoint(published[0])
+    assert tuned[1].isdisjoint(published[1])
+
+
+def test_a_fault_in_either_half_finds_the_training_without_it() -> None:
+    known = {one.name: one for one in EVERY}
+    for one in EVERY:
+        if one.base in PLAIN or one.base.partition("-on-")[0] in PLAIN:
+            twin = known[f"healthy-plain-{one.base}-{one.seed}"]
+            assert (twin.half, twin.healthy) == (one.half, True)
+
+
+@pytest.mark.parametrize(("name", "sibling"), SIBLINGS.items())
+def test_a_sibling_has_the_form_of_what_it_stands_for_and_is_another(
+    name: str, sibling: str
+) -> None:
+    (X, y), (tried, wanted) = (draw(one, 2000, noise=0.0, seed=3) for one in (name, sibling))
+    assert X.shape == tried.shape
+    assert X.dtype == tried.dtype
+    assert y.shape == wanted.shape
+    assert y.dtype == wanted.dtype
+    assert not np.array_equal(X, tried)
+    assert (name in IMAGES, name in MEASURED) == (sibling in IMAGES, sibling in MEASURED)
+    if y.dtype.kind == "i":
+        assert (y.min(), y.max()) == (wanted.min(), wanted.max())
+    if X.dtype.kind == "i" or name in IMAGES:
+        assert (X.min(), X.max()) == (tried.min(), tried.max())
+
+
+@pytest.mark.parametrize("name", sorted(MEASURED))
+def test_measured_inputs_are_of_very_unequal_size(name: str) -> None:
+    X, _ = draw(name, 100, noise=0.0, seed=0)
+    sizes = np.abs(X).mean(axis=0)
+    assert sizes.max() > 50 * sizes.min()
+
+
+@pytest.mark.parametrize(
+    ("network", "more"),
+    [
+        ("MLP(2, [32, 16], 1, activation='Tanh')", "MLP(2, [40, 20], 1, activation='Tanh')"),
+        ("MLP(5, [], 1)", "MLP(5, [], 1)"),
+        ("CNN(10, channels=8)", "CNN(10, channels=10)"),
+        ("Recurrent(8, 24, 4, kind='GRU', tokens=8)", "Recurrent(8, 30, 4, kind='GRU', tokens=8)"),
+        ("Transformer(8, 13, 2)", "Transformer(8, 13, 2, width=20)"),
+    ],
+)
+def test_a_wider_network_takes_and_gives_the_same(network: str, more: str) -> None:
+    assert wider(network) == more
+
+
+def test_every_network_of_the_second_half_can_be_built() -> None:
+    for network in {one.recipe.network for one in EVERY if one.half == "publish"}:
+        assert sum(one.numel() for one in built(network).parameters()) > 0
+
+
+def test_what_is_no_call_cannot_be_made_wider() -> None:
+    with pytest.raises(ValueError, match="expected NAME"):
+        wider("MLP")
 
 
 def test_no_training_stands_twice_in_the_table() -> None:

@@ -64,7 +64,7 @@ def test_the_table_counts_what_was_found_and_what_was_not() -> None:
         judged(replace(WELL, name="other"), curves__slow="problem"),
         judged(SICK, curves__slow="warning"),
     ]
-    said = markdown(runs, asked=4, half="tune")
+    said = markdown(runs, idle=(), asked=4, half="tune")
     assert "3 trainings, 2 healthy and 1 with one of 1 kinds of fault" in said
     assert "Not checked: 1" in said
     assert "| healthy runs with an alarm: at most 1 % | 1/2, 9–91 % | not reached |" in said
@@ -72,16 +72,30 @@ def test_the_table_counts_what_was_found_and_what_was_not() -> None:
     assert names(runs) == "other: false alarm [curves.slow]"
 
 
+def test_a_fault_without_effect_does_not_count_and_is_named() -> None:
+    runs = [
+        judged(SICK, curves__slow="warning"),
+        judged(replace(SICK, name="idle"), curves__slow="ok"),
+    ]
+    said = markdown(runs, idle=[runs[1].condition], asked=2, half="tune")
+    assert "1 trainings, 0 healthy and 1 with one of 1 kinds of fault" in said
+    assert "| faults found: at least 95 % | 1/1, 21–100 % | reached |" in said
+    assert "With them, 1/2, 9–91 % of the faults would be found. They are: idle." in said
+    assert "Not checked" not in said
+
+
 def test_a_rule_that_kashika_lacks_is_said() -> None:
-    said = markdown([judged(SICK, curves__overfitting="ok")], asked=1, half=None)
+    said = markdown([judged(SICK, curves__overfitting="ok")], idle=(), asked=1, half=None)
     assert "Not in kashika, and so missed: `curves.slow`." in said
 
 
 def test_logs_alone_leave_everything_but_the_curves_unknown() -> None:
     alone = next(one for one in EVERY if one.kind == "only_logs")
     row = "| from logs alone: all but curves is unknown | "
-    assert f"{row}1/1" in markdown([judged(alone, weights__zero="unknown")], asked=1, half=None)
-    assert f"{row}0/1" in markdown([judged(alone, weights__zero="ok")], asked=1, half=None)
+    assert f"{row}1/1" in markdown(
+        [judged(alone, weights__zero="unknown")], idle=(), asked=1, half=None
+    )
+    assert f"{row}0/1" in markdown([judged(alone, weights__zero="ok")], idle=(), asked=1, half=None)
 
 
 def test_a_training_that_fell_behind_rose_again_or_still_falls_is_not_healthy() -> None:
