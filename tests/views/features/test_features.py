@@ -237,7 +237,9 @@ def drawable(found: Features) -> list[str]:
 @pytest.mark.parametrize("units", [2, 5])
 def test_fewer_than_three_rows_are_told_and_not_projected(rows: int, units: int) -> None:
     found = features(noise(rows, units))
-    assert remarks(found) == [f"{rows} rows are too few to project: at least 3 are needed."]
+    assert remarks(found) == [
+        f"{rows} row{' is' if rows == 1 else 's are'} too few to project: at least 3 are needed."
+    ]
     assert "projection" not in drawable(found)
 
 
@@ -460,7 +462,7 @@ def test_a_refused_projection_is_drawn_as_its_reason() -> None:
     axes = Figure().subplots()
     measure({"test": seen(noise(1, 2), None)}, split="test").plot(axes)
     assert [one.get_text() for one in axes.texts] == [
-        "1 rows are too few to project: at least 3 are needed."
+        "1 row is too few to project: at least 3 are needed."
     ]
 
 
@@ -609,6 +611,10 @@ def test_layers_with_the_same_features_are_projected_once_and_shown_once(
 
     monkeypatch.setattr("kashika.views.features.projecting.project", counted)
     found = measure(alikes(), split="test", layer="*")
+    for rule in VIEW.rules:
+        rule(found)
+    assert not asked  # not before somebody looks
+    assert found.projections is found.projections
     assert len(asked) == 2  # layer0, drop and flat; head
     assert found.layers == ("layer0", "drop", "flat", "head")
     first, _, second, *_ = found.projections

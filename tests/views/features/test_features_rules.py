@@ -21,6 +21,7 @@ from kashika.view import Finding, Level, id_of
 from kashika.views.features import VIEW, Features, Separation, measure
 from kashika.views.features.baseline import quadratic_left
 from kashika.views.features.outcome import directions, unlearned
+from kashika.views.features.projecting import Projected
 from kashika.views.features.rules import (
     collapsed,
     dead_units,
@@ -416,7 +417,7 @@ SEPARATIONS = st.builds(
 )  # fmt: skip
 ANY = st.builds(
     Features, st.just("test"), st.lists(SEPARATIONS, max_size=4).map(tuple), st.just(()),
-    st.just(()), st.just(()), SCALES, SCALES, NUMBERS, COUNTS, NUMBERS,
+    st.just(Projected({}, {}, 0)), SCALES, SCALES, NUMBERS, COUNTS, NUMBERS,
 )  # fmt: skip
 
 

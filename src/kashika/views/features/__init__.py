@@ -28,7 +28,7 @@ from kashika.views.features.pictures import (
     draw_projection,
     draw_train_test,
 )
-from kashika.views.features.projecting import embeddings_of, keys, once, projections_of
+from kashika.views.features.projecting import Projected, keys, once
 from kashika.views.features.rules import (
     collapsed,
     dead_units,
@@ -134,8 +134,7 @@ class Features:
     split : the split
     separations : of every layer in the order of their calls; the outputs last
     planes : of up to nine layers that differ, spread evenly from the input side to the outputs
-    projections : of the layers that were asked for
-    embeddings : of the split in the picture of the training samples, for the same layers
+    projected : the layers that were asked for, in two dimensions
     inputs, targets : how large they are, of the training samples if there are any; None where they
         are no numbers, or there are classes
     unlearned : what is wrong over what chance gets wrong, of the same samples
@@ -147,8 +146,7 @@ class Features:
     split: Split
     separations: tuple[Separation, ...]
     planes: tuple[Plane, ...]
-    projections: tuple[Projection, ...]
-    embeddings: tuple[Embedding, ...]
+    projected: Projected
     inputs: Scale | None = None
     targets: Scale | None = None
     unlearned: float = np.nan
@@ -158,7 +156,17 @@ class Features:
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers that are projected; "" for the outputs."""
-        return tuple(dict.fromkeys(one.layer for one in self.projections))
+        return tuple(self.projected.layers)
+
+    @property
+    def projections(self) -> tuple[Projection, ...]:
+        """Of the layers that were asked for."""
+        return self.projected.projections
+
+    @property
+    def embeddings(self) -> tuple[Embedding, ...]:
+        """Of the split in the picture of the training samples, for the same layers."""
+        return self.projected.embeddings
 
     @property
     def ticks(self) -> list[int]:
@@ -189,7 +197,7 @@ def measure(
     most: int | None = None,
     seed: int = 0,
 ) -> Features:
-    """Compare the layers, and project some of them.
+    """Compare the layers; some of them are projected as soon as somebody looks.
 
     Parameters
     ----------
@@ -227,8 +235,7 @@ def measure(
             Plane(replace(_plane(shown[first], seed), alike=tuple(others)), purity[first])
             for first, *others in small
         ),
-        projections_of(few, seed=seed),
-        embeddings_of(fitted, {name: few[name] for name in fitted}, seed=seed) if fitted else (),
+        Projected(few, fitted, seed),
         inputs_of(learned, split=learned_on),
         targets_of(learned, split=learned_on),
         unlearned(learned),

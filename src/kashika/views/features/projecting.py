@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 from kashika.projection import (
@@ -25,6 +26,33 @@ _BELOW = 2  # panels: of more, those of the next row would stand where the class
 
 One = TypeVar("One", Projection, Embedding)
 """What is shown of a layer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Projected:
+    """Layers in two dimensions, made as soon as somebody looks: t-SNE takes longer than all rules.
+
+    Attributes
+    ----------
+    layers : features of each layer
+    train : those of the training samples that the same layers are put beside; none where empty
+    seed : of t-SNE, and of the choice of samples where there are many
+    """
+
+    layers: Mapping[str, LayerFeatures]
+    train: Mapping[str, LayerFeatures]
+    seed: int
+
+    @cached_property
+    def projections(self) -> tuple[Projection, ...]:
+        """Each layer as it is, else by PCA and by t-SNE."""
+        return projections_of(self.layers, seed=self.seed)
+
+    @cached_property
+    def embeddings(self) -> tuple[Embedding, ...]:
+        """The samples in the pictures of the training samples."""
+        beside = {name: self.layers[name] for name in self.train}
+        return embeddings_of(self.train, beside, seed=self.seed)
 
 
 def projections_of(layers: Mapping[str, LayerFeatures], *, seed: int = 0) -> tuple[Projection, ...]:
