@@ -20,8 +20,9 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from kashika.cli import main
+from kashika.cli import _Line, main
 from kashika.distribution import FloatArray
+from kashika.texts import Sentence
 from kashika.views import BUILTIN
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -221,7 +222,7 @@ def test_the_golden_text_is_printed(tmp_path: Path, name: str, lang: str) -> Non
 def test_json_has_the_form_that_scripts_rely_on(run: Path) -> None:
     content = found(run)
     assert list(content) == [
-        "schema", "run", "diagnoses", "findings", "sections", "notes", "provenance"
+        "schema", "run", "partial", "diagnoses", "findings", "sections", "notes", "provenance"
     ]  # fmt: skip
     assert (content["schema"], content["run"]) == (1, "run")
     assert content["notes"] == [
@@ -273,8 +274,7 @@ def stopped():
 def test_a_report_that_was_interrupted_says_so_first_and_ends_with_status_2(
     run: Path, command: str
 ) -> None:
-    code = run / "code.py"
-    code.write_text(code.read_text(encoding="utf-8") + STOPPED, encoding="utf-8")
+    code = with_code(run, STOPPED)
     result = kashika(command, run, "--model", f"{code}:stopped", "--batch-size", "10")
     said = (
         "train: interrupted; what is shown comes from 30 of 50 samples, and splits that were not "
@@ -288,6 +288,123 @@ def test_a_report_that_was_interrupted_says_so_first_and_ends_with_status_2(
         before, _, after = page.partition('<p class="verdict">')
         assert f"This report is incomplete: {said}" in before
         assert "This report is incomplete" not in after
+
+
+def with_code(run: Path, code: str) -> Path:
+    path = run / "code.py"
+    path.write_text(path.read_text(encoding="utf-8") + code, encoding="utf-8")
+    return path
+
+
+BREAKING = """
+
+def ending():
+    X, y = load()["train"]
+
+    def batches():
+        for start in (0, 20):
+            yield X[start : start + 20], y[start : start + 20]
+        raise OSError("the disk is gone")
+
+    return {"train": Again(batches), "test": load()["test"]}
+
+
+class Again:
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __iter__(self):
+        return self.batches()
+
+
+class Fragile(nn.Sequential):
+    def forward(self, x):
+        if (x > 2.9).any() and (x[:, 1] > 0.4).any():
+            raise ValueError("too large")
+        return super().forward(x)
+
+
+def fragile():
+    return Fragile(*net())
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "why", "said", "status"),
+    [
+        ([], None, "", 0),
+        (["--model", "stopped"], "interrupted", "train: interrupted; what is shown comes", 2),
+        (["--model", "fragile"], "failed", "train: an error at batch 4 (ValueError: too", 2),
+        (["--data", "ending"], "broken", "train: reading the data stopped with OSError: the d", 2),
+        (["--max-samples", "20"], "max_samples", "train: only the first 20 samples were", 0),
+        (["--view", "failing"], "view", "the view failing failed: RuntimeError: no idea", 2),
+    ],
+)
+def test_json_and_status_say_what_was_not_looked_at_and_why(
+    run: Path, words: list[str], why: str | None, said: str, status: int
+) -> None:
+    code = with_code(run, STOPPED + BREAKING)
+    named = [
+        f"{code}:{word}" if word.isalpha() else word for word in words
+    ]  # fmt: skip
+    asked = (*named, "--batch-size", "10", "--fail-on", "problem")
+    result = kashika("check", run, *asked, "--ignore", "curves.overfitting", "--json")
+    gaps = json.loads(result.stdout)["partial"]
+    assert result.exit_code == status
+    if why is None:
+        assert gaps == []
+        return
+    assert gaps[0]["why"] == why
+    assert gaps[0]["split"] == (None if why == "view" else "train")
+    assert gaps[0]["said"].startswith(said)
+    # A picture of the same look at the data ends in the same way.
+    if why != "view":
+        drawn = kashika("figure", run, "predictions.confusion", "-o", "a.svg", *asked[:-2])
+        assert (drawn.exit_code, drawn.stdout.splitlines()[0][:1]) == (status, "a")
+        report = kashika("report", run, *asked[:-2])
+        assert (report.exit_code, report.stderr) == (status, drawn.stderr)
+
+
+@pytest.mark.parametrize("place", ["drawing", "writing", "loading"])
+def test_what_is_interrupted_leaves_no_half_of_a_file_and_ends_with_status_130(
+    run: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert kashika("report", run, "--view", "curves").exit_code == 0
+    before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    name = {
+        "drawing": "kashika.page.render",
+        "writing": "pathlib.Path.replace",
+        "loading": "kashika.load.load",
+    }[place]
+    monkeypatch.setattr(name, stop)
+    code = with_code(run, "")
+    for words in (["report"], ["figure"], ["check"]):
+        if (words[0], place) in {("figure", "drawing"), ("check", "drawing"), ("check", "writing")}:
+            continue
+        more = ["curves.loss", "-o", f"{run}/a.svg"] if words == ["figure"] else []
+        result = kashika(*words, run, *more, "--view", "curves")
+        assert (result.exit_code, result.stderr) == (130, "kashika: interrupted\n")
+    assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+    assert code in before
+
+
+def test_a_rule_that_fails_does_not_look_like_a_healthy_run(run: Path) -> None:
+    code = with_code(run, """
+
+def broken_rule(measurement):
+    raise KeyError("loss")
+
+
+ruled = View("ruled", measure, rules=(broken_rule,))
+""")  # fmt: skip
+    result = kashika("check", run, "--view", f"{code}:ruled", "--view", "curves")
+    said = "the rule ruled.broken_rule failed: KeyError: 'loss'"
+    assert (result.exit_code, result.stderr) == (2, f"kashika: {said}\n")
+    assert f"This report is incomplete: {said}" in " ".join(result.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -477,6 +594,29 @@ def test_a_view_of_the_users_is_applied_after_the_others_and_one_that_fails_says
     assert [section["missing"] for section in sections] == [
         *[None] * 6, "This view failed: RuntimeError: no idea", None,
     ]  # fmt: skip
+
+
+# --- what is being done --------------------------------------------------------------------------
+
+
+def test_a_terminal_shows_what_is_being_done_and_a_file_does_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for terminal in (True, False):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda answer=terminal: answer)
+        line = _Line()
+        line.doing(Sentence("progress.measuring", name="features"))
+        line.progress("train", 10, 20)
+        line.progress("train", 20, 20)  # the pass is over, and what it was made for goes on
+        line.doing(Sentence("progress.drawing", name="features.projection"))
+        line.done()
+        said = capsys.readouterr().err.split("\r\x1b[K")[1:]
+        features = "looking at features …"
+        assert said == (
+            [features, "train: 10 of 20 samples", features, "drawing features.projection …", ""]
+            if terminal
+            else []
+        )
 
 
 # --- what cannot be run --------------------------------------------------------------------------

@@ -33,7 +33,7 @@ def test_a_log_has_a_row_for_each_series(tmp_path: Path) -> None:
          "first": 0.25, "best": 0.5, "best_at": 2, "last": 0.375},
     ]  # fmt: skip
     assert (content["format"], content["tensors"]) == ("CSV", [])
-    assert content["notes"] == ["train_loss: 1 values are not finite, the first at epoch 3"]
+    assert content["notes"] == ["train_loss: 1 value is not finite, the first at epoch 3"]
     assert str(inspect(path, rename={})).splitlines() == [
         f"{path}: CSV",
         "",
@@ -41,7 +41,7 @@ def test_a_log_has_a_row_for_each_series(tmp_path: Path) -> None:
         "train_loss  3       epoch  1     3   1         0.5    0.25  2        0.25",
         "valid_acc   3       epoch  1     3   1         0.25   0.5   2        0.375",
         "",
-        "train_loss: 1 values are not finite, the first at epoch 3",
+        "train_loss: 1 value is not finite, the first at epoch 3",
     ]
 
 

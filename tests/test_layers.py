@@ -48,7 +48,7 @@ BELOW = {
     "diagnosis": "view error_rates",
     "console": "diagnosis",
     "explanation": "console",
-    "page": "views diagnosis",
+    "page": "views diagnosis progress",
     "report": "page console",  # above the page, since a report saves itself
     "torch_sample_gradients": "",
     "torch_network": "run look reservoir torch_sample_gradients",

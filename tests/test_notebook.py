@@ -218,15 +218,15 @@ def test_probabilities_as_targets_are_the_likeliest_class() -> None:
     found = ks.predictions(model(), X, soft, loss=nn.CrossEntropyLoss())
     np.testing.assert_array_equal(found.true, Y)
     report = ks.analyze(model(), test=(X, soft), loss="cross_entropy", views=[BUILTIN[1]])
-    said = "40 targets that are probabilities of 2 classes became the number of the likeliest class"
-    assert said in str(report)
+    assert "test: 40 targets are probabilities of 2 classes" in str(report)
 
 
-def test_shares_are_no_classes_where_no_loss_says_so() -> None:
+def test_shares_are_values_where_a_loss_says_so_and_else_it_is_said_how_they_were_taken() -> None:
     shares = np.where(np.arange(2) == Y[:, None], 0.9, 0.1)
-    for loss in (None, "mse_loss"):
-        report = ks.analyze(model(), test=(X, shares), loss=loss, views=[BUILTIN[1]])
-        assert "values of a regression" in str(report)
+    report = ks.analyze(model(), test=(X, shares), loss="mse_loss", views=[BUILTIN[1]])
+    assert "values of a regression" in str(report)
+    report = ks.analyze(model(), test=(X, shares), views=[BUILTIN[1]])
+    assert "If they are values, say so by --loss mse_loss" in str(report)
 
 
 def test_labels_of_several_inputs_are_understood_as_those_of_one() -> None:

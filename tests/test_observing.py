@@ -320,7 +320,7 @@ def test_a_batch_that_fails_is_named_and_the_rest_is_kept() -> None:
     seen = network.observe(counted(), split="valid")
     assert (seen.samples, len(seen.targets)) == (40, 40)
     assert notes(seen) == [
-        ("valid: an error at batch 4 (ValueError: no); 1 batches (10 samples) were left out")
+        ("valid: an error at batch 4 (ValueError: no); 1 batch (10 samples) was left out")
     ]
 
 
@@ -717,7 +717,7 @@ def test_a_late_target_that_is_none_costs_its_sample_only(
     seen = TorchNetwork(module, look).observe(samples, split="train")
     assert notes(seen) == [
         (
-            "train: 1 samples were left out, since their targets do not fit the task; "
+            "train: 1 sample was left out, since its target does not fit the task; "
             f"the first is row {row}, counted from 0, with {found}"
         )
     ]
@@ -914,3 +914,84 @@ def test_a_trace_with_the_batch_size_of_its_example_is_told_as_such() -> None:
         MismatchError, match=r"found outputs of shape \(5, 3\); a traced network may"
     ):
         observed(case, module=made)
+
+
+# --- targets that are probabilities ---------------------------------------------------------------
+
+
+def mixed(samples: int = 40, *, classes: int = 3) -> tuple[Tensor, Tensor, nn.Module]:
+    """Return inputs, a probability for each class, and a network that has learned some of it."""
+    torch.manual_seed(0)
+    x = torch.randn(samples, 4)
+    module = nn.Linear(4, classes)
+    shares = torch.softmax(2 * module(x).detach() + torch.randn(samples, classes), dim=1)
+    return x, shares, module
+
+
+@pytest.mark.parametrize("loss", [None, "cross_entropy", nn.CrossEntropyLoss()])
+@pytest.mark.parametrize("form", ["dataset", "loader", "arrays"])
+def test_probabilities_as_targets_are_classes_and_the_loss_takes_them_as_they_are(
+    loss: Any, form: str
+) -> None:
+    x, shares, module = mixed()
+    held = TensorDataset(x, shares)
+    source: Any = DataLoader(held, batch_size=7) if form == "loader" else held
+    samples: Samples = TorchSamples.of(source, split="train")
+    if form == "arrays":
+        samples = Arrays(x.numpy(), shares.numpy())
+    seen = TorchNetwork(module, Look(loss=loss, batch_size=16)).observe(samples, split="train")
+    each = F.cross_entropy(module(x), shares, reduction="none")
+    np.testing.assert_allclose(seen.loss, each.detach().numpy(), rtol=1e-5)
+    np.testing.assert_array_equal(seen.targets, shares.argmax(dim=1).numpy())
+    assert seen.task.outputs == "logits"
+    assert seen.task.classes == 3
+    if seen.task.loss == "cross_entropy":
+        # The best answer that ignores the input is the mean of the targets.
+        mean = shares.double().mean(dim=0)
+        assert seen.chance_loss == pytest.approx(-float((mean * mean.log()).sum()), rel=1e-6)
+    gradient = gradients(each.mean(), module)["weight"]
+    assert gradient is not None
+    found = seen.gradients["weight"]
+    assert found is not None
+    assert found.rms**2 * gradient.numel() == pytest.approx(square(gradient), rel=1e-5)
+    (said,) = notes(seen)
+    assert said.startswith("train: 40 targets are ")
+    assert ("--loss mse_loss" in said) == (loss is None)
+
+
+def test_class_numbers_and_probabilities_may_stand_in_two_splits() -> None:
+    x, shares, module = mixed()
+    network = TorchNetwork(module, Look())
+    first = network.observe(Arrays(x.numpy(), shares.numpy()), split="train")
+    labels = shares.argmax(dim=1).numpy()
+    second = network.observe(Arrays(x.numpy(), labels), split="test", task=first.task)
+    np.testing.assert_array_equal(first.targets, second.targets)
+    np.testing.assert_array_equal(first.predicted, second.predicted)
+    assert notes(second) == []
+
+
+def test_shares_that_a_regression_gives_are_values_and_that_is_said() -> None:
+    x, shares, module = mixed()
+    with torch.no_grad():  # the least squares: outputs that are shares themselves
+        wide = torch.cat([x, torch.ones(len(x), 1)], dim=1)
+        fit = torch.linalg.lstsq(wide, shares).solution
+        module.weight.copy_(fit[:-1].T)  # type: ignore[operator]
+        module.bias.copy_(fit[-1])  # type: ignore[operator]
+    held = TorchSamples.of(TensorDataset(x, shares), split="train")
+    seen = TorchNetwork(module, Look()).observe(held, split="train")
+    assert seen.task.outputs == "values"
+    (said,) = notes(seen)
+    assert "were taken as values" in said
+    assert "--loss cross_entropy" in said
+    named = TorchNetwork(module, Look(loss="mse_loss")).observe(held, split="train")
+    assert (named.task.outputs, notes(named)) == ("values", [])
+
+
+def test_a_row_that_is_no_probability_costs_its_sample_only() -> None:
+    x, shares, module = mixed()
+    shares[31] *= 2
+    held = TorchSamples.of(TensorDataset(x, shares), split="train")
+    look = Look(loss="cross_entropy", batch_size=10)
+    seen = TorchNetwork(module, look).observe(held, split="train")
+    assert seen.samples == 39
+    assert any("1 sample" in one and "row 31" in one for one in notes(seen))

@@ -251,7 +251,7 @@ def test_a_network_that_breaks_in_the_middle_leaves_what_was_seen_before_it() ->
     assert [str(note) for note in report.notes][1:] == [
         (
             "train: an error at batch 2 (ZeroDivisionError: by zero); "
-            "1 batches (476 samples) were left out"
+            "1 batch (476 samples) was left out"
         )
     ]
 
@@ -276,7 +276,7 @@ def overfitted() -> reports.Report:
 def test_the_json_is_one_object_with_the_promised_keys() -> None:
     found = json.loads(overfitted().to_json())
     assert list(found) == [
-        "schema", "run", "diagnoses", "findings", "sections", "notes", "provenance"
+        "schema", "run", "partial", "diagnoses", "findings", "sections", "notes", "provenance"
     ]  # fmt: skip
     assert found["schema"] == 1
     assert found["run"] == "two words"
@@ -377,6 +377,16 @@ def test_saving_leaves_one_file_and_the_same_report_the_same_bytes(tmp_path: Pat
     complete().save(str(path))
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
     assert path.read_bytes() == first
+
+
+def test_every_view_and_every_picture_is_told_before_it_is_made(tmp_path: Path) -> None:
+    said: list[str] = []
+    log = ks.History.of({"train_loss": [1.0, 0.5, 0.2]})
+    report = reports.analyze(ks.Run("run", history=log), doing=lambda one: said.append(str(one)))
+    assert said == [f"looking at {view.name} …" for view in BUILTIN]
+    said.clear()
+    report.save(tmp_path / "a.html", doing=lambda one: said.append(str(one)))
+    assert said == [f"drawing curves.{one.name} …" for one in BUILTIN[0].pictures]
 
 
 def test_a_page_has_a_section_and_the_pictures_of_every_view(tmp_path: Path) -> None:

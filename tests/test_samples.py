@@ -17,6 +17,7 @@ from torch.utils.data import (
     Dataset,
     IterableDataset,
     RandomSampler,
+    Sampler,
     SequentialSampler,
     SubsetRandomSampler,
     TensorDataset,
@@ -499,3 +500,59 @@ def test_batches_are_taken_one_after_the_other(name: str) -> None:
     inputs, targets = zip(*batches, strict=True)
     np.testing.assert_array_equal(np.concatenate(inputs), X)
     np.testing.assert_array_equal(np.concatenate(targets), Y)
+
+
+# --- loaders that make no batches -----------------------------------------------------------------
+
+
+class Mine(Sampler[list[int]]):
+    """Draws batches of its own, at random; of no type that torch brings."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for first in torch.randperm(4, generator=self.generator).tolist():
+            yield list(range(5 * first, 5 * first + 5))
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        BatchSampler(SequentialSampler(PAIRS), 4, drop_last=False),
+        BatchSampler(RandomSampler(PAIRS), 4, drop_last=True),
+        None,
+    ],
+)
+def test_a_loader_without_batches_of_its_own_gives_every_sample_once_in_order(sampler: Any) -> None:
+    samples = samples_of(DataLoader(PAIRS, batch_size=None, sampler=sampler), split="train")
+    batches = [*samples.batches(100)]
+    assert [len(y) for _, y in batches] == ([23] if sampler is None else [4, 4, 4, 4, 4, 3])
+    x, y = (np.concatenate(part) for part in zip(*batches, strict=True))
+    np.testing.assert_array_equal(x, PAIRS.tensors[0])
+    np.testing.assert_array_equal(y, PAIRS.tensors[1])
+    assert len(samples) == 23
+    assert getattr(samples, "notes", None) == []
+
+
+def test_a_sampler_of_batches_that_is_the_users_own_is_kept_to_and_not_used_up() -> None:
+    generator = torch.Generator().manual_seed(1)
+    before = generator.get_state()
+    sampler: Any = Mine(generator)
+    samples = samples_of(DataLoader(PAIRS, batch_size=None, sampler=sampler), split="train")
+    drawn = [x[:, 0].tolist() for x, _ in samples.batches(2)]
+    assert sorted(drawn) == sorted(PAIRS.tensors[0][k : k + 5, 0].tolist() for k in (0, 5, 10, 15))
+    assert len(samples) == 20
+    assert torch.equal(generator.get_state(), before)
+
+
+def test_a_data_set_of_whole_batches_stays_one() -> None:
+    class Whole(Dataset[Any]):
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, index: int) -> Any:
+            return tuple(part[7 * index : 7 * index + 7] for part in PAIRS.tensors)
+
+    samples = samples_of(DataLoader(Whole(), batch_size=None), split="train")
+    assert [len(y) for _, y in samples.batches(100)] == [7, 7, 7]

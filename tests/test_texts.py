@@ -14,6 +14,7 @@ from string import Formatter
 from typing import Any, get_args, get_type_hints
 
 import click
+import numpy as np
 import pytest
 
 from kashika import cli, contents, texts
@@ -24,8 +25,8 @@ from kashika.history import Series
 from kashika.naming import SPLITS
 from kashika.projection import Projection
 from kashika.task import Meaning
-from kashika.texts import LANGUAGES, Sentence, has, language, speaking, text
-from kashika.view import Level
+from kashika.texts import LANGUAGES, Sentence, blank, has, language, speaking, text
+from kashika.view import Evidence, Level
 from kashika.views import BUILTIN
 
 SOURCE = Path(texts.__file__).parents[1]
@@ -72,6 +73,7 @@ def test_a_sentence_tells_the_same_values_in_both_languages(key: str) -> None:
 
 NAMES = {
     "words.pca", "words.tsne", "columns.rmse", "columns.rms", "columns.perplexity",
+    "boundary.named",
     "errors.section_missing", "report.of", "cli.error", "explain.limit",
 }  # fmt: skip
 """Names and frames, the same in every language."""
@@ -156,7 +158,11 @@ def named_columns(node: ast.AST) -> set[str]:
 
 def evidence(rule: Rule) -> set[str]:
     """Return the quantities that a rule may give as evidence."""
-    return set(re.findall(r'Evidence\(\s*"(\w+)"', inspect.getsource(rule)))
+    said = inspect.getsource(rule)
+    own = vars(inspect.getmodule(rule))
+    helpers = [own[name] for name in re.findall(r"\b_\w+(?=\()", said) if name in own]
+    said += "".join(inspect.getsource(one) for one in helpers if inspect.isfunction(one))
+    return set(re.findall(r'Evidence\(\s*"(\w+)"', said))
 
 
 RULES = {f"{view.name}.{rule.__name__}": rule for view in BUILTIN for rule in view.rules}
@@ -460,3 +466,31 @@ def test_what_is_needed_is_returned_or_missed() -> None:
 )
 def test_a_foreign_error_fits_on_one_line(error: BaseException, line: str) -> None:
     assert one_line(error) == line
+
+
+# --- one and many --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 sample"), (0, "0 samples"), (2, "2 samples")])
+def test_a_number_has_the_word_that_goes_with_it(count: int, said: str) -> None:
+    with speaking("en"):
+        assert text("words.samples_seen", seen=count) == said
+        assert text("words.samples_seen", seen=np.int64(count)) == said
+        assert (
+            text("words.samples_seen", seen=Evidence("seen", float(count)))
+            == f"{count}.0" + said[1:]
+        )
+        assert blank("words.samples_seen") == "… samples"
+        assert text("words.samples_seen", seen="?") == "? samples"
+
+
+@pytest.mark.parametrize("key", TEXTS["en"])
+def test_a_word_that_goes_with_a_number_stands_beside_one_of_both_numbers(key: str) -> None:
+    for _, name, spec, _ in Formatter().parse(TEXTS["en"][key]):
+        if name is not None and "|" in (spec or ""):
+            one, many = (spec or "").split("|")
+            assert one
+            assert many
+            assert one != many
+            assert re.search(rf"\{{{name}(:[^}}|]*)?\}}", TEXTS["en"][key])
+    assert "|" not in "".join(spec or "" for _, _, spec, _ in Formatter().parse(TEXTS["ja"][key]))

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from kashika.errors import KashikaError, LoadError
-from kashika.texts import LANGUAGES, speaking, text
+from kashika.progress import Clock
+from kashika.texts import LANGUAGES, Sentence, speaking, text
 
 if TYPE_CHECKING:
     from kashika.load import Options
@@ -140,13 +141,15 @@ def figure(run: Path, name: str, output: Path, **given: Any) -> None:
         if view not in known:
             raise LoadError("errors.no_such_view", found=view, names=", ".join(known))
         _writable(output)
-        (section,) = _analyzed(run, options, views=[known[view]]).sections
+        found = _analyzed(run, options, views=[known[view]])
+        (section,) = found.sections
         with drawing.drawable() as note:
             if note:
                 click.echo(note, err=True)
         saved = drawing.save(section, output, picture=picture or None)
         for file in saved:
             click.echo(file)
+        _told(found)
 
 
 @main.command(help=text("cli.inspect"))
@@ -205,14 +208,16 @@ def _report(run: Path, options: Options, output: Path | None) -> None:
     if output is None and file.exists() and _MADE_BY not in file.read_bytes()[:1000]:
         raise LoadError("errors.foreign_report", path=file)
     found = _analyzed(run, options)
-    found.save(file)
+    line = _Line()
+    found.save(file, doing=line.doing)
+    line.done()
     click.echo(_written(found))
     click.echo(text("report.saved", path=file))
     _told(found)
 
 
 def _told(found: Report) -> None:
-    """End with status 2 where a part was not read or not looked at, after all the rest was."""
+    """End with status 2 where a part was not read, or came to no end, after all the rest was."""
     missing = [*found.unread, *found.partial]
     if missing:
         _fail(" / ".join(map(str, missing)))
@@ -238,20 +243,36 @@ def _width() -> int:
 _MADE_BY = b'<meta name="generator" content="kashika">'
 
 
-def _progress() -> Callable[[str, int, int | None], None]:
-    """Show on stderr how far a pass over the data has come; only warnings where that is a file."""
-    from kashika.progress import Clock
+_CLEAR = "\r\x1b[K"  # what stands on the line of a terminal
 
-    clock, clear = Clock(), "\r\x1b[K"
 
-    def show(split: str, seen: int, known: int | None) -> None:
-        line, warning = clock.line(split, seen, known), clock.warning(seen, known)
-        if line is not None and sys.stderr.isatty():
-            click.echo(f"{clear}{line}", err=True, nl=False)
+class _Line:
+    """What is being done, on one line of a terminal; into a file go warnings only."""
+
+    def __init__(self) -> None:
+        self._clock, self._doing = Clock(), ""
+        self._clear = _CLEAR if sys.stderr.isatty() else ""
+
+    def doing(self, what: Sentence) -> None:
+        """Say what is done next."""
+        self._doing = str(what)
+        self._show(self._doing)
+
+    def progress(self, split: str, seen: int, known: int | None) -> None:
+        """Say how far a pass over the data has come; after its end, what it was made for."""
+        line, warning = self._clock.line(split, seen, known), self._clock.warning(seen, known)
+        if line is not None:
+            self._show(line or self._doing)
         if warning is not None:
-            click.echo(f"{clear if sys.stderr.isatty() else ''}{warning}", err=True)
+            click.echo(f"{self._clear}{warning}", err=True)
 
-    return show
+    def done(self) -> None:
+        """Leave the line empty."""
+        self._show("")
+
+    def _show(self, words: str) -> None:
+        if self._clear:
+            click.echo(f"{self._clear}{words}", err=True, nl=False)
 
 
 def _analyzed(run: Path, options: Options, *, views: list[View[Any]] | None = None) -> Report:
@@ -263,10 +284,13 @@ def _analyzed(run: Path, options: Options, *, views: list[View[Any]] | None = No
     with redirect_stdout(sys.stderr):
         views = _views(options) if views is None else views
         gradients = any(view.gradients for view in views)
-        loaded = load(run, options, gradients=gradients, progress=_progress())
+        line = _Line()
+        loaded = load(run, options, gradients=gradients, progress=line.progress)
         gc.freeze()  # what was imported stays; drawing makes much that is looked through again
         loaded = replace(loaded, provenance=[*loaded.provenance, ("command", command)])
-        return analyze(loaded, views=views, rules=options.rules)
+        found = analyze(loaded, views=views, rules=options.rules, doing=line.doing)
+        line.done()
+        return found
 
 
 def _views(options: Options) -> list[View[Any]]:
@@ -297,7 +321,16 @@ def _writable(file: Path) -> None:
 @contextmanager
 def _asked(run: Path, given: Options | Mapping[str, Any]) -> Generator[Options]:
     """Give the options, those of `kashika.toml` among them, and speak the language they ask for."""
-    from kashika.load.options import Options, columns, configured, ignoring, renaming, rows
+    from kashika.load.code.named import reachable
+    from kashika.load.options import (
+        Options,
+        columns,
+        configured,
+        ignoring,
+        renaming,
+        rows,
+        within,
+    )
 
     lang = given.lang if isinstance(given, Options) else given["lang"]
     with _answering(lang) as speak:
@@ -313,12 +346,15 @@ def _asked(run: Path, given: Options | Mapping[str, Any]) -> Generator[Options]:
             if options.lang not in LANGUAGES:
                 raise LoadError("errors.lang", found=options.lang, names=", ".join(LANGUAGES))
             speak(options.lang)
-        yield options
+        at_hand = within(run if run.is_dir() else run.parent, options)
+        named = filter(None, (at_hand.model, at_hand.data, at_hand.loss, *at_hand.view))
+        with reachable(word for word in named if ":" in word):
+            yield options
 
 
 @contextmanager
 def _answering(lang: str | None) -> Generator[Callable[[str], object]]:
-    """Turn an error into one line and exit status 2, in the language that is spoken by then."""
+    """Turn an error into one line and an exit status, in the language that is spoken by then."""
     with ExitStack() as languages:
 
         def speak(language: str) -> None:
@@ -332,6 +368,8 @@ def _answering(lang: str | None) -> Generator[Callable[[str], object]]:
             _fail(str(error))
         except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
             _fail(text("errors.system", path=error.filename, error=error.strerror))
+        except KeyboardInterrupt:
+            _fail(text("cli.interrupted"), status=_INTERRUPTED)
 
 
 def run() -> NoReturn:
@@ -343,10 +381,14 @@ def run() -> NoReturn:
         found = error.format_message().rstrip(".")
         _fail(text("errors.usage", found=found, command=command))
     except click.Abort:
-        _fail(text("cli.interrupted"))
+        _fail(text("cli.interrupted"), status=_INTERRUPTED)
     raise SystemExit(0)
 
 
-def _fail(message: str) -> NoReturn:
-    click.echo(text("cli.error", error=" ".join(message.split())), err=True)
-    raise SystemExit(2)
+_INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
+
+
+def _fail(message: str, *, status: int = 2) -> NoReturn:
+    said = text("cli.error", error=" ".join(message.split()))
+    click.echo(f"{_CLEAR if sys.stderr.isatty() else ''}{said}", err=True)
+    raise SystemExit(status)

@@ -23,7 +23,7 @@ from kashika.history import History
 from kashika.look import ROWS, Look
 from kashika.naming import Split
 from kashika.progress import Clock, Progress
-from kashika.run import Network, Observations, Run
+from kashika.run import Network, Observations, Run, columns_of
 from kashika.view import Setting, View
 from kashika.views import boundary as _boundary
 from kashika.views import curves as _curves
@@ -122,7 +122,8 @@ def boundary(
     run = _run(model, data if test is None else data | {"test": test}, look, device=device)
     return _boundary.measure(
         need(run.network, "network"), _boundary.shown(run),
-        through=through, features=features, at=at, method=method, grid=grid, seed=seed,
+        through=through, features=features, at=at, method=method, names=run.columns, grid=grid,
+        seed=seed,
     )  # fmt: skip
 
 
@@ -284,7 +285,10 @@ def _run(model: Any, data: Mapping[Split, object], look: Look, *, device: str | 
     samples, notes = relabelled(given, outputs=outputs, loss=known_name(look.loss))
     seen = Observations(network, samples)
     layer = next(iter(look.layers), None)
-    return Run("notebook", network=network, observations=seen, layer=layer, notes=notes)
+    return Run(
+        "notebook", network=network, observations=seen, layer=layer, columns=columns_of(samples),
+        notes=notes,
+    )  # fmt: skip
 
 
 def _layers(layer: str | None) -> tuple[str, ...]:

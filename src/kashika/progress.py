@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from kashika.texts import text
+from kashika.texts import Sentence, text
 
 Progress = Callable[[str, int, int | None], None]
 """(split, samples seen, samples in all where that is known): called after every batch."""
+
+Doing = Callable[[Sentence], None]
+"""Called with what is done next, where it may take a while."""
 
 _PAUSE = 0.1  # seconds between two lines, so that they cost nothing
 _LONG = 600.0  # seconds after which data without a known end are worth a word

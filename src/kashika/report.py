@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -14,6 +14,7 @@ from kashika import console, page
 from kashika.console import Paint, plain
 from kashika.diagnosis import Diagnosis, diagnoses
 from kashika.errors import KashikaError, LoadError, Missing, one_line
+from kashika.progress import Doing
 from kashika.run import Run
 from kashika.texts import Sentence
 from kashika.view import (
@@ -64,8 +65,9 @@ class Report:
 
     @property
     def partial(self) -> tuple[Sentence, ...]:
-        """Which looks at the data the user interrupted: the notes that say so."""
-        return tuple(note for note in self.notes if note.key == "notes.observe.interrupted")
+        """What came to no end although nobody asked for that: looks at the data, views, rules."""
+        cut = [note for note in self.notes if _GAPS.get(note.key) in _NOT_TO_THE_END]
+        return (*cut, *(said for _, said in _failures(self.sections)))
 
     @property
     def diagnoses(self) -> tuple[Diagnosis, ...]:
@@ -77,6 +79,11 @@ class Report:
         content = {
             "schema": 1,
             "run": self.name,
+            "partial": [
+                *(_gap("file", note) for note in self.unread),
+                *(_gap(_GAPS[note.key], note) for note in self.notes if note.key in _GAPS),
+                *(_gap(why, said) for why, said in _failures(self.sections)),
+            ],
             "diagnoses": [_diagnosis(one) for one in self.diagnoses],
             "findings": [
                 _finding(finding, picture_of(self.sections, finding.rule))
@@ -88,10 +95,15 @@ class Report:
         }
         return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
 
-    def save(self, path: str | Path) -> None:
-        """Write the report as one HTML file, in the present language."""
+    def save(self, path: str | Path, *, doing: Doing | None = None) -> None:
+        """Write the report as one HTML file, in the present language.
+
+        Parameters
+        ----------
+        doing : called before every picture
+        """
         file = Path(path)
-        content = self._page()
+        content = self._page(doing)
         beside = file.with_name(f".{file.name}.part")
         try:
             beside.write_text(content, encoding="utf-8")
@@ -125,12 +137,26 @@ class Report:
         frame = f'<iframe srcdoc="{source}" width="100%" height="640" style="border:0"></iframe>'
         return f"<pre>{said}</pre>{frame}"
 
-    def _page(self) -> str:
+    def _page(self, doing: Doing | None = None) -> str:
         return page.render(
             self.name, self.findings, self.sections,
             diagnoses=self.diagnoses, partial=self.partial, notes=[*self.unread, *self.notes],
-            provenance=self.provenance,
+            provenance=self.provenance, doing=doing,
         )  # fmt: skip
+
+
+_GAPS = {
+    "notes.observe.interrupted": "interrupted",
+    "notes.observe.broken": "broken",
+    "notes.observe.failed": "failed",
+    "notes.observe.stopped": "max_samples",
+    "notes.observe.unfit": "unfit",
+    "notes.samples.unread": "unread",
+}
+"""Notes that say that some of the data was not looked at, and why, in a word for scripts."""
+
+_NOT_TO_THE_END = ("interrupted", "broken", "failed")
+"""Those of them that make a report incomplete; else it was asked for, or costs single samples."""
 
 
 def analyze(
@@ -138,6 +164,7 @@ def analyze(
     *,
     views: Sequence[View[Any]] | None = None,
     rules: Mapping[str, Setting] | None = None,
+    doing: Doing | None = None,
 ) -> Report:
     """Apply the views to a run; the built-in and the installed ones if none are given.
 
@@ -146,6 +173,7 @@ def analyze(
     Parameters
     ----------
     rules : {id of a rule: other limits for it, or that it shall not count}
+    doing : called before every view
 
     Raises
     ------
@@ -155,7 +183,7 @@ def analyze(
     chosen = available() if views is None else views
     settings = rules or {}
     _check(settings, chosen)
-    sections = tuple(_section(view, run, settings) for view in chosen)
+    sections = tuple(_section(view, run, settings, doing) for view in chosen)
     notes = [*run.notes, *run.observed, *_changed(settings, chosen)]
     return Report(run.name, sections, notes, run.unread, run.provenance)
 
@@ -202,7 +230,11 @@ def _installed(point: EntryPoint) -> View[Any]:
     return view
 
 
-def _section(view: View[Any], run: Run, settings: Mapping[str, Setting]) -> Section[Any]:
+def _section(
+    view: View[Any], run: Run, settings: Mapping[str, Setting], doing: Doing | None
+) -> Section[Any]:
+    if doing is not None:
+        doing(Sentence("progress.measuring", name=view.name))
     try:
         return measured(view, view.measure(run), settings=settings)
     except Missing as error:
@@ -211,6 +243,22 @@ def _section(view: View[Any], run: Run, settings: Mapping[str, Setting]) -> Sect
         raise
     except Exception as error:  # noqa: BLE001  a defect in one view must not take the others along
         return unmeasured(view, Sentence("report.failed", error=one_line(error)))
+
+
+def _failures(sections: Sequence[Section[Any]]) -> Iterator[tuple[str, Sentence]]:
+    """Give ("view" or "rule", which of them and why) for each that raised an error."""
+    for section in sections:
+        reason = section.reason
+        if reason is not None and reason.key == "report.failed":
+            yield "view", Sentence("report.failed_view", name=section.view.name, **reason.values)
+        for finding in section.findings:
+            reason = finding.reason
+            if reason is not None and reason.key == "report.rule_failed":
+                yield "rule", Sentence("report.failed_rule", name=finding.rule, **reason.values)
+
+
+def _gap(why: str, said: Sentence) -> dict[str, object]:
+    return {"why": why, "split": said.values.get("split"), "said": str(said)}
 
 
 def _diagnosis(one: Diagnosis) -> dict[str, object]:

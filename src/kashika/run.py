@@ -110,6 +110,12 @@ class Arrays:
             yield some.inputs, some.targets
 
 
+def columns_of(samples: Mapping[Split, Samples]) -> tuple[str, ...]:
+    """Return the names of the columns of the inputs; () where none of the splits has any."""
+    names: Iterator[tuple[str, ...]] = (getattr(one, "columns", ()) for one in samples.values())
+    return next(filter(None, names), ())
+
+
 class Network(Protocol):
     """A trained network, whatever it is made with."""
 
@@ -235,6 +241,7 @@ class Run:
     checkpoint : the file with its weights, readable without the network's code
     observations : {split: what the network did on it}
     layer : name or pattern of the layers whose features are looked at; the outputs if None
+    columns : names of the columns of the inputs; empty where they have none
     cut : where the inputs are cut to show the boundary
     frozen : patterns of the parameters that were not to be trained
     notes : every repair and choice that loading made
@@ -248,6 +255,7 @@ class Run:
     checkpoint: Checkpoint | None = None
     observations: Mapping[Split, Observation] = field(default_factory=lambda: MappingProxyType({}))
     layer: str | None = None
+    columns: tuple[str, ...] = ()
     cut: Cut = Cut()
     frozen: tuple[str, ...] = ()
     notes: Sequence[Sentence] = ()

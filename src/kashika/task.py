@@ -19,6 +19,11 @@ Meaning = Literal[
 _SETTLED = ("logits", "log_probabilities", "logit", "probability", "values")
 """Meanings that the name of the loss alone settles, where there are no labels."""
 
+_VALUES = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
+"""Losses of values, which may be whole numbers, or shares, all the same."""
+
+_ROUNDING = 1e-3  # that probabilities in half precision may sum to more or less than 1
+
 _CHUNK = 1 << 16  # numbers that stay in the cache
 
 _OPEN_ENDED = ("Linear", "LazyLinear", "Bilinear", "Conv1d", "Conv2d", "Conv3d")
@@ -126,7 +131,7 @@ class Task:
     def chance_loss(
         self,
         *,
-        counts: IntArray,
+        counts: Array,
         variance: float = np.nan,
         shares: FloatArray | None = None,
     ) -> float:
@@ -137,7 +142,7 @@ class Task:
 
         Parameters
         ----------
-        counts : (classes,) of the targets
+        counts : (classes,) of the targets; sums, where these are probabilities
         variance : of a regression's targets, the mean over its columns
         shares : (labels,) how often each label applies, 0 to 1
         """
@@ -166,6 +171,10 @@ def infer_task(
     numbers at every position of a sample are classes at these positions; everything else is a
     regression. A known loss settles it.
 
+    Rows that hold a probability for each class are targets of a classifier where they say one class
+    each, or where a softmax of the outputs comes nearer to them than the outputs do: a regression
+    onto shares has outputs that are such shares.
+
     Parameters
     ----------
     outputs : (n,), (n, outputs), (n, positions, classes) or (n, classes, …)
@@ -175,7 +184,7 @@ def infer_task(
         of a Linear are no probabilities, even if all of them happen to lie between 0 and 1
     ignored : target of the positions that do not count
     """
-    whole = _whole(targets) and loss not in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
+    whole = _whole(targets) and loss not in _VALUES
     if whole and (axis := class_axis(outputs.shape, targets.shape)) is not None:
         flat = np.moveaxis(outputs, axis, -1).reshape(-1, outputs.shape[axis])
         here = np.asarray(targets).reshape(-1) != ignored
@@ -184,6 +193,9 @@ def infer_task(
     columns = int(np.prod(outputs.shape[1:]))
     flat = outputs.reshape(len(outputs), -1)
     open_ended = last in _OPEN_ENDED
+    if _are_classes(flat, targets, loss=loss, open_ended=open_ended):
+        scores = _scores(flat, open_ended=open_ended)
+        return Task(scores, columns, loss or LOSS[scores])
     if columns > 1 and _are_labels(targets, columns, loss):
         bounded = not open_ended and bool(np.all((flat >= 0) & (flat <= 1)))
         sure = loss == "binary_cross_entropy" or (bounded and loss != LOSS["label_logits"])
@@ -210,6 +222,20 @@ def class_axis(outputs: tuple[int, ...], targets: tuple[int, ...]) -> int | None
     if outputs[1:-1] == targets[1:]:
         return len(outputs) - 1
     return 1 if outputs[2:] == targets[1:] else None
+
+
+def are_shares(targets: Array, *, classes: int) -> bool:
+    """Tell whether targets are rows with a probability for each of several classes."""
+    if classes < 2 or targets.shape[1:] != (classes,) or targets.dtype.kind not in "fiub":
+        return False
+    return bool(len(targets) and shares_in(targets).all())
+
+
+def shares_in(targets: Array) -> npt.NDArray[np.bool_]:
+    """Tell which rows of (n, classes) are probabilities: none is negative, and they sum to 1."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = targets.sum(axis=1, dtype=np.float64)
+        return np.asarray((targets >= 0).all(axis=1) & (np.abs(sums - 1) <= _ROUNDING))
 
 
 def as_labels(targets: Array, *, classes: int, split: str) -> IntArray:
@@ -245,12 +271,40 @@ def _meaning(outputs: FloatArray, targets: Array, *, open_ended: bool) -> Meanin
         if not set(np.unique(targets)) <= {0, 1}:
             return "values"
         return "probability" if bounded else "logit"
+    return _scores(outputs, open_ended=open_ended)
+
+
+def _scores(outputs: FloatArray, *, open_ended: bool) -> Meaning:
+    """Tell what (n, classes) outputs of a classifier are."""
+    bounded = not open_ended and bool(np.all((outputs >= 0) & (outputs <= 1)))
     with np.errstate(over="ignore", invalid="ignore"):
         if bounded and np.allclose(outputs.sum(axis=1), 1, atol=1e-4):
             return "probabilities"
         if np.all(outputs <= 0) and np.allclose(np.exp(outputs).sum(axis=1), 1, atol=1e-4):
             return "log_probabilities"
     return "logits"
+
+
+def _are_classes(
+    outputs: FloatArray, targets: Array, *, loss: str | None, open_ended: bool
+) -> bool:
+    """Tell targets of a classifier that are probabilities from shares that a regression gives."""
+    if (
+        loss in LOSS.values()
+        or loss in _VALUES
+        or not are_shares(targets, classes=outputs.shape[1])
+    ):
+        return False
+    if np.isin(targets, (0, 1)).all():
+        # One label in each sample may be chance: every output of a sigmoid says yes or no.
+        bounded = not open_ended and bool(np.all((outputs >= 0) & (outputs <= 1)))
+        return loss is None and (
+            not bounded or _scores(outputs, open_ended=open_ended) == "probabilities"
+        )
+    if _scores(outputs, open_ended=open_ended) != "logits":
+        return True
+    chances = Task("logits", outputs.shape[1], "").probabilities(outputs)
+    return float(np.mean((chances - targets) ** 2)) < float(np.mean((outputs - targets) ** 2))
 
 
 def _are_labels(targets: Array, columns: int, loss: str | None) -> bool:

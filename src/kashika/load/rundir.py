@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.metadata import version
@@ -17,9 +17,8 @@ from kashika.load.code.named import parse, standing_in
 from kashika.load.finding import Found
 from kashika.load.options import Options, within
 from kashika.look import Look
-from kashika.naming import Split
 from kashika.progress import Progress
-from kashika.run import Cut, Observations, Run, Samples
+from kashika.run import Cut, Observations, Run, columns_of
 from kashika.texts import Sentence
 
 if TYPE_CHECKING:
@@ -222,14 +221,13 @@ def _with_network(
     samples, said = relabelled(samples, outputs=outputs, loss=known_name(loss))
     notes, observations = [*notes, *said], Observations(network, samples)
     return replace(
-        run, network=network, observations=observations, cut=_cut(options, samples),
-        notes=[*run.notes, *notes],
+        run, network=network, observations=observations, columns=(names := columns_of(samples)),
+        cut=_cut(options, names), notes=[*run.notes, *notes],
     )  # fmt: skip
 
 
-def _cut(options: Options, samples: Mapping[Split, Samples]) -> Cut:
+def _cut(options: Options, names: Sequence[str]) -> Cut:
     """Return where the boundary is looked at, with columns that are named by their numbers."""
-    names = next(filter(None, (getattr(one, "columns", ()) for one in samples.values())), ())
     features = [_column(one, names) for one in options.features]
     return Cut(
         options.through or None, tuple(features) or None, options.at, options.projection

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kashika import figure, table
 from kashika.diagnosis import Diagnosis
 from kashika.errors import one_line
+from kashika.progress import Doing
 from kashika.texts import Sentence, has, language, text
 from kashika.view import Cell, Finding, Level, Picture, Section, Table, View, picture_of
 
@@ -109,6 +110,7 @@ def render(
     partial: Sequence[Sentence] = (),
     notes: Sequence[Sentence],
     provenance: Sequence[tuple[str, str]],
+    doing: Doing | None = None,
 ) -> str:
     """Return a report as one HTML page in the present language.
 
@@ -122,6 +124,7 @@ def render(
     partial : what was interrupted, which is said above all else
     notes : what loading repaired or chose
     provenance : (what, value)
+    doing : called before every picture
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -132,7 +135,8 @@ def render(
     judged = tuple(_judged(finding, sections, place, anchor) for finding in findings)
     anchor_of = {one.finding.rule: one.anchor for one in judged}
     parts = [
-        _part(section, at, judged, anchor) for section, at in zip(sections, anchors, strict=True)
+        _part(section, at, judged, anchor, doing)
+        for section, at in zip(sections, anchors, strict=True)
     ]
     here = files(__name__)
     environment = Environment(
@@ -182,7 +186,11 @@ def _judged(
 
 
 def _part(
-    section: Section[Any], at: str, judged: Sequence[_Judged], anchor: Callable[[str], str]
+    section: Section[Any],
+    at: str,
+    judged: Sequence[_Judged],
+    anchor: Callable[[str], str],
+    doing: Doing | None,
 ) -> _Part:
     view, measurement = section.view, section.measurement
     missing = measurement is None
@@ -194,15 +202,19 @@ def _part(
         missing=section.missing,
         worst=max((f.level for f in section.findings if f.muted is None), default=Level.OK),
         findings=tuple(one for one in judged if one.section == at and one.finding.said),
-        pictures=() if missing else tuple(_pictures(section, anchor)),
+        pictures=() if missing else tuple(_pictures(section, anchor, doing)),
         tables=() if missing else tuple(_tables(view, measurement)),
     )
 
 
-def _pictures(section: Section[Any], anchor: Callable[[str], str]) -> list[_Shown]:
+def _pictures(
+    section: Section[Any], anchor: Callable[[str], str], doing: Doing | None
+) -> list[_Shown]:
     view, shown = section.view, []
     for picture in view.pictures:
         at = anchor(f"{view.name}-{picture.name}")
+        if doing is not None:
+            doing(Sentence("progress.drawing", name=f"{view.name}.{picture.name}"))
         try:
             one = _shown(section, picture, at)
         except Exception as error:  # noqa: BLE001 - a broken picture must not take the page along

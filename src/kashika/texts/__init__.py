@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
+from string import Formatter
+from typing import Any
 
 LANGUAGES = ("en", "ja")
 
@@ -46,17 +48,19 @@ def speaking(language: str) -> Generator[None]:
 def text(key: str, /, **values: object) -> str:
     """Return the sentence `key` in the present language, with `values` filled in.
 
+    In "{count} {count:sample|samples}" the number settles which of the two words is said.
+
     Raises
     ------
     KeyError
         If no such sentence exists, or it asks for a value that was not given.
     """
-    return _sentences(language())[key].format_map(values)
+    return _FILLING.vformat(_sentences(language())[key], (), values)
 
 
 def blank(key: str) -> str:
     """Return the sentence `key` with "…" in the place of every value."""
-    return _sentences(language())[key].format_map(_Blanks())
+    return _FILLING.vformat(_sentences(language())[key], (), _Blanks())
 
 
 def has(key: str) -> bool:
@@ -87,6 +91,22 @@ class Sentence:
 
     def __hash__(self) -> int:
         return hash(self.key)
+
+
+class _Filling(Formatter):
+    """Fills in values as `str.format` does, and of two words the one that goes with the number."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        one, bar, more = format_spec.partition("|")
+        if not bar:
+            return str(super().format_field(value, format_spec))
+        try:
+            return one if float(format(value, "g")) == 1 else more
+        except ValueError:  # a word in the place of a number
+            return more
+
+
+_FILLING = _Filling()
 
 
 class _Blank:

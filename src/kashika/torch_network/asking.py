@@ -18,7 +18,7 @@ from kashika.fingerprint import fingerprints
 from kashika.look import Look
 from kashika.observation import Modes, Observation
 from kashika.run import Inputs
-from kashika.task import Task, as_labels, infer_task
+from kashika.task import Task, are_shares, as_labels, infer_task
 from kashika.texts import Sentence
 from kashika.torch_network.backward import Backward
 from kashika.torch_network.batch import answer, by_sample, count, placed
@@ -57,6 +57,7 @@ class Asking:
         self._trial = Trial(module, seed=look.seed) if split == "train" else None
         self._paired: Sentence | None = None  # what the loss got in different shapes
         self._cast: tuple[int, str] | None = None  # labels that were made whole numbers
+        self._values = False  # whether targets that may be probabilities were taken as values
         self._broken = 0  # answers that are not finite
         self._modes: Modes | None = None
 
@@ -169,6 +170,16 @@ class Asking:
         if self._cast is not None:
             count, found = self._cast
             said.append(Sentence("notes.labels.cast", count=count, found=found))
+        if shares := self._gathering.shares:
+            inferred = self._look.loss is None and not self._given
+            said.append(
+                Sentence(
+                    "notes.observe.shares_found" if inferred else "notes.observe.shares",
+                    split=self._split, count=shares, classes=self._gathering.task.classes,
+                )
+            )  # fmt: skip
+        elif self._values:
+            said.append(Sentence("notes.observe.shares_as_values", split=self._split))
         if self._broken:
             said.append(
                 Sentence(
@@ -220,6 +231,8 @@ class Asking:
     def _inferred(self, outputs: Array, x: Inputs, y: Array, *, last: str) -> Task:
         loss, ignored = self._look.loss, self._ignored
         task = infer_task(outputs, y, loss=known_name(loss), last=last, ignored=ignored)
+        if loss is None and not task.classifies:
+            self._values = are_shares(y, classes=outputs[0].size)
         if task.positional and isinstance(x, Mapping):
             # A language model of transformers is given its input as targets, and shifts them.
             here = y != ignored

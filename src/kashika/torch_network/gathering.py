@@ -12,7 +12,7 @@ from kashika.distribution import Array, FloatArray, IntArray
 from kashika.errors import listed
 from kashika.observation import Answers, Layer, Modes, Observation
 from kashika.reservoir import Reservoir
-from kashika.task import Task
+from kashika.task import Task, are_shares
 from kashika.texts import Sentence
 from kashika.torch_network.capture import Captures, Output
 from kashika.torch_network.gradients import Gradients
@@ -78,6 +78,8 @@ class Gathering:
         self._width: int | None = None  # outputs for each answer
         self._errors = 0.0  # squared, summed over the answers and their columns
         self._columns = _Columns()
+        self._chances = np.zeros(task.classes)  # summed, of targets that are probabilities
+        self.shares = 0  # answers with such targets
         self._gradients = Gradients(parameters)
 
     @property
@@ -144,6 +146,9 @@ class Gathering:
             self._errors += float(np.sum((outputs - targets) ** 2, dtype=np.float64))
         if not self.task.classifies:
             self._columns.add(targets)
+        elif are_shares(asked.targets, classes=self.task.classes):
+            self._chances += asked.targets.sum(axis=0, dtype=np.float64)
+            self.shares += len(targets)
         found = captures.outputs
         rows = self.answers.wanted(keys)
         features = {f"layer {name}": found[name].features for name in wanted if name in found}
@@ -188,7 +193,7 @@ class Gathering:
         targets = np.concatenate([one.targets for one in self._answers])
         kept, sizes = self.answers.columns, [len(one) for one in self._loss]
         labels = sum((one.labels for one in self._answers), start=np.zeros((1, 4), dtype=np.int64))
-        counts = np.bincount(targets) if task.classifies else np.empty(0, dtype=np.int64)
+        counts: Array = np.bincount(targets) if task.classifies else np.empty(0, dtype=np.int64)
         if self._refused:
             notes = [*notes, Sentence("notes.observe.refused", names=listed(self._refused))]
         return Observation(
@@ -212,7 +217,9 @@ class Gathering:
             ),
             rmse=self._rmse(sum(sizes)),
             chance_loss=task.chance_loss(
-                counts=counts, variance=self._columns.variance, shares=self._columns.mean
+                counts=self._chances if self.shares else counts,
+                variance=self._columns.variance,
+                shares=self._columns.mean,
             ),
             labels=labels if task.labels else np.empty((0, 4), dtype=np.int64),
             owner=_joined(self._owner),

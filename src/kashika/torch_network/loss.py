@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from kashika.distribution import Array, FloatArray, IntArray
 from kashika.errors import KashikaError, LoadError, MismatchError, one_line
-from kashika.task import Task, as_labels, class_axis
+from kashika.task import Task, are_shares, as_labels, class_axis, shares_in
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(outputs, targets) -> the mean loss, or the loss of every sample."""
@@ -109,6 +109,8 @@ def aligned(
             scores = scores[torch.as_tensor(place, device=scores.device)]
         return scores, labels[:, None]
     flat = outputs.reshape(len(outputs), -1)
+    if task.classifies and are_shares(targets, classes=task.classes):
+        return flat, targets.argmax(axis=1)[:, None]
     if task.classifies:
         return flat, as_labels(targets, classes=task.classes, split=split)[:, None]
     if targets.size != outputs.numel():
@@ -159,7 +161,9 @@ def loss_of(
         return Judged(0 * outputs[:0].sum(), np.empty(0, dtype=np.float32))
     try:
         if loss is None:
-            each = _named(task)(scores, wanted)
+            several = scores.shape[1] > 1 and task.classifies
+            shares = several and are_shares(targets, classes=task.classes)
+            each = _named(task)(scores, targets if shares else wanted)
             return Judged(each.mean(), each.detach().cpu().numpy())
         whole = task.classifies
         if not task.positional:
@@ -206,6 +210,8 @@ def unfit(task: Task, targets: Array) -> Array:
     flat = targets.reshape(len(targets), -1)
     if flat.dtype.kind not in "fiub" or not flat.size:
         return np.zeros(len(flat), dtype=bool)
+    if task.classifies and not task.positional and targets.shape[1:] == (task.classes,):
+        return ~shares_in(targets)
     with np.errstate(invalid="ignore", over="ignore"):
         # Where nothing is wrong one look at the whole tells.
         if task.classifies:
@@ -295,6 +301,11 @@ def _named(task: Task) -> Callable[[Tensor, Array], Tensor]:
         if task.outputs == "probabilities":  # of a network that ends in a softmax
             outputs = outputs.clamp_min(torch.finfo(outputs.dtype).tiny).log()
         if task.outputs in ("logits", "log_probabilities", "probabilities"):
+            if given.shape[1] > 1:  # a probability for each class
+                # Of log probabilities it is the same: their softmax is what they are.
+                named = F.cross_entropy if task.loss == "nll_loss" else function
+                shares: Tensor = named(outputs, given.to(outputs.dtype), reduction="none")
+                return shares.reshape(len(outputs), -1).sum(dim=1)
             given = given[:, 0]
         else:
             given = given.to(outputs.dtype).reshape(outputs.shape)

@@ -52,7 +52,7 @@ class TorchSamples:
     ----------
     own : samples in a batch of the loader
     groups : the batches that a batch sampler of the user's own has drawn; None without one
-    ready : whether the data set gives whole batches
+    ready : whether the data set gives whole batches: one for each of `groups`, where there are any
     said : what was made of the sampler
     lost : {number of a sample: why it could not be read}, filled while batches are read
     """
@@ -93,7 +93,7 @@ class TorchSamples:
         TypeError
             If nobody knows it.
         """
-        if self.ready:
+        if self.ready and self.groups is None:
             raise TypeError("a data set of whole batches does not say how many samples they hold")
         if self.groups is not None:
             return sum(map(len, self.groups))
@@ -140,8 +140,9 @@ class TorchSamples:
     def _loader(self, size: int) -> DataLoader[Any]:
         if self.ready:
             return DataLoader(
-                self.dataset, batch_size=None, collate_fn=self.collate, num_workers=self.workers
-            )
+                self.dataset, batch_size=None, sampler=self.groups, collate_fn=self.collate,
+                num_workers=self.workers,
+            )  # fmt: skip
         collate = Collating(self.collate or default_collate, self.own)
         if self._streamed:
             return DataLoader(
@@ -185,8 +186,10 @@ def _loaded(source: DataLoader[Any], split: str) -> TorchSamples:
         source.dataset, split, source.collate_fn, source.num_workers,
         ready=source.batch_size is None and drawn is None,
     )  # fmt: skip
-    if made.ready or made._streamed:
+    if made._streamed:
         return replace(made, own=source.batch_size or 1)
+    if made.ready:
+        return _ready(made, source.sampler)
     if type(drawn) is not BatchSampler:
         name = type(drawn).__name__
         said = Sentence("notes.samples.batches", split=split, sampler=name)
@@ -198,14 +201,56 @@ def _loaded(source: DataLoader[Any], split: str) -> TorchSamples:
     return replace(made, said=_drawing(drawn.sampler, source.dataset, split=split))
 
 
+def _ready(made: TorchSamples, sampler: Any) -> TorchSamples:
+    """Take a loader that makes no batches: its sampler may, or its data set, or neither."""
+    split, dataset = made.split, made.dataset
+    if type(sampler) is BatchSampler:  # read through as any other: in order, to the last sample
+        part = getattr(sampler.sampler, "indices", None)
+        rows = range(_length(dataset)) if part is None else sorted(map(int, part))
+        size = sampler.batch_size
+        groups = [list(rows[start : start + size]) for start in range(0, len(rows), size)]
+        said = () if part is not None else _drawing(sampler.sampler, dataset, split=split)
+        return replace(made, groups=groups, said=said)
+    if _draws_groups(sampler, dataset):
+        said = (Sentence("notes.samples.batches", split=split, sampler=type(sampler).__name__),)
+        return replace(made, groups=_groups(sampler, dataset), said=said)
+    return replace(made, ready=False, collate=None) if _single(dataset) else made
+
+
+def _draws_groups(sampler: Any, dataset: Any) -> bool:
+    """Tell a sampler that draws several samples at once; its random state stays as it is."""
+    with untouched(nn.Identity(), seed=0), suppress(Exception):
+        return np.ndim(next(iter(_copied(sampler, dataset)))) > 0
+    return False
+
+
+def _single(dataset: Any) -> bool:
+    """Tell a data set of single samples from one of whole batches, by its first target."""
+    with untouched(nn.Identity(), seed=0), suppress(Exception):
+        _, targets = _divided(dataset[0], split="")
+        return np.ndim(targets) == 0
+    return False
+
+
+def _length(dataset: Any) -> int:
+    length: int = len(dataset)
+    return length
+
+
 def _groups(sampler: Any, dataset: Any) -> list[list[Any]]:
     """Draw the batches of the user's own sampler once, and leave its random state as it is."""
     with untouched(nn.Identity(), seed=0):
-        with suppress(Exception):  # what cannot be copied is drawn from itself
-            sampler = copy.deepcopy(sampler, {id(dataset): dataset})
+        sampler = _copied(sampler, dataset)
         # One that goes on for ever is read as far as it may have given each sample.
         most = len(dataset) if hasattr(dataset, "__len__") else None
         return [list(batch) for batch in islice(sampler, most)]
+
+
+def _copied(sampler: Any, dataset: Any) -> Any:
+    """Copy a sampler and its random state, not its data; what cannot be copied stays itself."""
+    with suppress(Exception):
+        return copy.deepcopy(sampler, {id(dataset): dataset})
+    return sampler
 
 
 def _drawing(sampler: Any, dataset: Any, *, split: str) -> tuple[Sentence, ...]:

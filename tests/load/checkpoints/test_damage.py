@@ -206,7 +206,7 @@ def test_damage_inside_is_found_by_the_checksum_and_the_weights_are_still_read(
     assert int(found.state["0.weight"].isnan().sum()) == 4
     (note,) = found.notes
     assert str(note) == (
-        "1 records fail their checksum, so the file is damaged and weights may be wrong: "
+        "1 record fails its checksum, so the file is damaged and weights may be wrong: "
         "c/data/0; save or copy it again"
     )
     looked = checkpoint_of(found).parameters

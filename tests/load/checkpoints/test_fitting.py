@@ -152,8 +152,8 @@ def test_a_real_part_that_is_called_like_a_wrapper_is_left_alone(part: str) -> N
 def test_of_an_averaged_network_the_counter_is_left_over() -> None:
     module = net()  # C007
     assert fitted(module, AveragedModel(net(seed=1)).state_dict()) == (
-        "removed prefix 'module.' from 4 keys / 1 keys of the file have no place in the network "
-        "and were ignored: n_averaged (0)"
+        "removed prefix 'module.' from 4 keys / 1 key of the file has no place in the network "
+        "and was ignored: n_averaged (0)"
     )
     assert torch.equal(answers(module), answers(net(seed=1)))
 

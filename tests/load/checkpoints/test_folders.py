@@ -105,7 +105,7 @@ def test_a_stale_index_is_said_where_no_tensor_is_missing(shards: tuple[Path, Pa
     content["weight_map"]["0.bias"] = gone
     index.write_text(json.dumps(content), encoding="utf-8")
     assert is_net(index)
-    assert f"The index names 1 files that are not there, but no tensor is missing: {gone}" in (
+    assert f"The index names 1 file that is not there, but no tensor is missing: {gone}" in (
         notes(index)
     )
 
@@ -116,7 +116,7 @@ def test_tensors_that_the_index_alone_knows_are_listed(shards: tuple[Path, Path,
     content["weight_map"]["4.weight"] = first.name
     index.write_text(json.dumps(content), encoding="utf-8")
     assert is_net(index)
-    assert "The index names 1 tensors that are in no file: 4.weight" in notes(index)
+    assert "The index names 1 tensor that is in no file: 4.weight" in notes(index)
 
 
 def test_a_stray_file_is_not_read_and_that_is_said(shards: tuple[Path, Path, Path]) -> None:
@@ -125,7 +125,7 @@ def test_a_stray_file_is_not_read_and_that_is_said(shards: tuple[Path, Path, Pat
     shutil.copy(first, stray)
     assert is_net(index)
     assert (
-        f"1 files with weights beside the index are not named in it and were not read: {stray.name}"
+        f"1 file with weights beside the index is not named in it and was not read: {stray.name}"
     ) in notes(index)
 
 

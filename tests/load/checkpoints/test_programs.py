@@ -153,7 +153,7 @@ def test_a_damaged_program_is_not_loaded_and_its_weights_are_shown(
     assert found.program is None
     assert found.state["3.weight"].isnan().sum() == 1
     said = " / ".join(map(str, found.notes))
-    assert "1 records fail their checksum" in said
+    assert "1 record fails its checksum" in said
     assert "The network in the checkpoint was not loaded, only its weights" in said
 
 

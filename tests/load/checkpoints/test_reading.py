@@ -138,7 +138,7 @@ def test_views_keep_their_steps_and_ties_their_memory(
     assert torch.equal(found.state["a.weight"], base.T)
     assert torch.equal(found.state["c.weight"], base[1:, 1:])
     assert found.state["a.weight"].data_ptr() == found.state["b.weight"].data_ptr()
-    assert "1 tensors share their numbers with another" in said(found)
+    assert "1 tensor shares its numbers with another" in said(found)
     assert [one.name for one in checkpoint_of(found).parameters] == ["a.weight", "c.weight"]
 
 
@@ -209,7 +209,7 @@ def test_the_packed_weights_of_a_quantised_layer_are_shown(tmp_path: Path) -> No
         "0.bias": (2,),
     }
     torch.testing.assert_close(found.state["0.weight"], layer.weight.detach(), atol=0.01, rtol=0)
-    assert "no tensors that can be read here and were passed over: 0._packed_params.dtype" in said(
+    assert "no tensor that can be read here and was passed over: 0._packed_params.dtype" in said(
         found
     )
 
@@ -398,7 +398,7 @@ def test_of_a_flat_file_only_what_is_no_tensor_and_not_plain_is_said(tmp_path: P
     assert said(found) == (
         "The file asks for objects of other code, of which nothing was looked up or run: "
         "test_reading.Settings / "
-        "1 entries among the weights are no tensors that can be read here and were passed over: "
+        "1 entry among the weights is no tensor that can be read here and was passed over: "
         "settings"
     )
 

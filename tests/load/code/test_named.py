@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kashika.errors import LoadError
-from kashika.load.code.named import Named, beside, parse
+from kashika.load.code.named import Named, beside, parse, reachable
 from kashika.texts import speaking
 
 
@@ -141,6 +141,42 @@ def test_a_module_in_the_working_directory_is_found_as_python_finds_it(
     assert parse("nets_here.deep:NAME", option="").load() == "wide"
     assert sys.path == before
     assert not (tmp_path / "nets_here" / "__pycache__").exists()
+
+
+def test_a_file_of_a_package_finds_it_where_you_are_and_hides_nothing_that_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "nets_pack" / "__init__.py", "")
+    write(tmp_path / "nets_pack" / "parts.py", "NAME = 'part'")
+    write(tmp_path / "numpy.py", "raise AssertionError('nobody named it')")
+    source = "import numpy\nfrom nets_pack.parts import NAME"
+    file = write(tmp_path / "nets_pack" / "whole.py", source)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one])
+    before = sys.path.copy()
+    assert parse(f"{file}:NAME", option="").load() == "part"
+    assert sys.path == before
+
+
+def test_what_named_code_imports_later_is_reachable_behind_all_that_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(
+        tmp_path / "there" / "mine.py", "def late():\n    import after_all as it\n    return it.K"
+    )
+    write(tmp_path / "there" / "after_all.py", "K = 3")
+    write(tmp_path / "here" / "x.py", "")
+    monkeypatch.chdir(tmp_path / "here")
+    before = sys.path.copy()
+    late = parse(f"{file}:late", option="").load()
+    with pytest.raises(ImportError):
+        late()
+    with reachable([f"{file}:late", "math:hypot(3, 4)"]):
+        assert sys.path[: len(before)] == before
+        assert late() == 3
+    assert sys.path == before
+    with reachable([]):
+        assert sys.path == before
 
 
 def test_a_module_beside_a_configuration_is_found_from_elsewhere(tmp_path: Path) -> None:

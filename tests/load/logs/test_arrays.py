@@ -70,7 +70,7 @@ def test_the_arrays_of_a_npz_are_read_by_name(tmp_path: Path) -> None:
         }  # fmt: skip
         assert recognises(path, path.read_bytes())
         assert [str(note).partition(": ")[2] for note in logged.notes] == [
-            "1 entries beside the series were not read: note"
+            "1 entry beside the series was not read: note"
         ]
 
 

@@ -72,14 +72,14 @@ def test_a_header_that_comes_again_begins_a_new_run(tmp_path: Path) -> None:
     content = "epoch,loss\n0,0.5\n1,0.4\nepoch,loss\n0,0.45\n1,0.3\n"
     values, notes = found(tmp_path / "log.csv", content)
     assert values == {"train_loss": ("epoch", [0, 1, 0, 1], [0.5, 0.4, 0.45, 0.3])}
-    assert notes[0].startswith("its header stands 1 more times")
+    assert notes[0].startswith("its header stands 1 more time between")
 
 
 def test_rows_that_do_not_fit_are_counted_with_the_first_of_them(tmp_path: Path) -> None:
     content = "epoch,loss\n0,1.5\n1,1.2,0.9\n2,1.1\n"  # C049
     values, notes = found(tmp_path / "log.csv", content)
     assert values == {"train_loss": ("epoch", [0, 2], [1.5, 1.1])}
-    assert notes == ["1 rows were left out that have not 2 values, the first in line 3 with 3"]
+    assert notes == ["1 row was left out that has not 2 values, the first in line 3 with 3"]
 
 
 def test_a_row_that_was_cut_is_left_out(tmp_path: Path) -> None:

@@ -164,9 +164,9 @@ def test_what_is_no_scalar_is_counted_by_its_kind(tmp_path: Path) -> None:
     logged = read(written(tmp_path, write))
     assert list(logged.series) == ["loss"]
     assert said(logged) == [
-        "1 sounds, counted and not read: sound (1)",
-        "1 images, counted and not read: seen (1)",
-        "1 entries that are no curves, such as hyperparameters, counted and not read: pr (1)",
+        "1 sound, counted and not read: sound (1)",
+        "1 image, counted and not read: seen (1)",
+        "1 entry that is no curve, such as hyperparameters, counted and not read: pr (1)",
         "2 texts, counted and not read: words/text_summary (2)",
     ]
 
@@ -289,8 +289,8 @@ def test_a_damaged_record_is_passed_over_and_the_others_are_read(
     logged = read(path)
     assert logged.series["loss"].x.tolist() == [1, 2, 3, 4, 6, 7, 8, 9, 10]
     (note,) = said(logged)
-    assert note.startswith("damaged at record 5, after 4 that were read. 1 damaged places (")
-    assert note.endswith(" bytes) were left out, and 5 records behind the first of them were read")
+    assert note.startswith("damaged at record 5, after 4 that were read. 1 damaged place (")
+    assert note.endswith(" bytes) was left out, and 5 records behind it were read")
 
 
 def test_what_another_program_put_in_between_is_passed_over(tmp_path: Path) -> None:

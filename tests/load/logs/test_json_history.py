@@ -99,8 +99,8 @@ def test_what_is_nested_is_named_after_its_place(tmp_path: Path) -> None:
         "val/pr/macro": ("epoch", [3], [0.2]),
     }
     assert said(logged) == [
-        "1 entries are no series of numbers and were not read: classes",
-        "1 entries beside the series were not read: seed",
+        "1 entry is no series of numbers and was not read: classes",
+        "1 entry beside the series was not read: seed",
     ]
 
 
@@ -181,7 +181,7 @@ def test_the_summary_of_a_run_is_no_point_of_its_curve(tmp_path: Path) -> None: 
         "eval_loss": ("step", [40], [0.7]),
     }
     assert any(
-        one == "1 rows sum up a whole run and are no points of a curve: "
+        one == "1 row sums up a whole run and is no point of a curve: "
         "total_flos, train_loss, train_runtime"
         for one in said(logged)
     )

@@ -90,7 +90,7 @@ def test_an_object_is_read_by_its_attributes(tmp_path: Path) -> None:
     logged = read(path)
     assert logged.series["loss"].y.tolist() == [0.5, 0.25]
     assert [str(note).partition(": ")[2] for note in logged.notes] == [
-        "1 entries beside the series were not read: params",
+        "1 entry beside the series was not read: params",
         "test_pickled.History",
     ]
 

@@ -107,7 +107,7 @@ def test_columns_without_names_are_numbered(tmp_path: Path) -> None:
 def test_what_was_passed_over_is_said_with_its_count_and_place(tmp_path: Path) -> None:
     path = written(tmp_path / "loss.txt", "0.5\nout of memory\n0.25\nkilled\n0.1\n1 2\n0.2\n")
     assert list(map(str, text.read(path).notes)) == [
-        f"{path}: 1 rows were left out that have not 1 values, the first in line 6 with 2",
+        f"{path}: 1 row was left out that has not 1 value, the first in line 6 with 2",
         (
             f"{path}: 2 lines that are no numbers were passed over, the first of them line 2: "
             "'out of memory'"

@@ -215,7 +215,7 @@ def test_samples_without_a_word_are_left_out() -> None:
     found, notes = relabelled(samples, outputs=None)
     inputs, targets = next(found["test"].batches(9))
     assert (inputs[:, 0].tolist(), targets.tolist()) == ([0, 2], [1, 0])
-    assert str(notes[0]) == "test: 1 samples without a label were left out"
+    assert str(notes[0]) == "test: 1 sample without a label was left out"
 
 
 def test_words_beside_numbers_are_refused() -> None:
@@ -230,11 +230,11 @@ def test_words_beside_numbers_are_refused() -> None:
 def test_names_are_compared_with_the_outputs() -> None:
     samples: dict[Split, Samples] = {"test": Arrays.of(np.zeros((3, 2)), list("abc"), split="test")}
     named, _ = relabelled(samples, outputs=None)
-    for outputs in (1, 2):
+    for outputs, said in ((1, "1 output"), (2, "2 outputs")):
         with pytest.raises(MismatchError) as caught:
             relabelled(named, outputs=outputs)
         assert str(caught.value) == (
-            f"expected at most 2 classes, since the network has {outputs} outputs, found 3: "
+            f"expected at most 2 classes, since the network has {said}, found 3: "
             "a, b, c; check the targets, or that data and model belong together"
         )
     again, notes = relabelled(named, outputs=5)
@@ -292,3 +292,15 @@ def test_whole_numbers_of_an_embedding_are_taken_with_their_classes() -> None:  
     module = nn.Sequential(nn.Embedding(10, 3, sparse=True), nn.Flatten())
     seen = TorchNetwork(module).observe(found["test"], split="test")
     assert seen.samples == 3
+
+
+@pytest.mark.parametrize("loss", [None, "cross_entropy"])
+def test_probabilities_stay_as_they_are_beside_class_numbers_of_another_split(
+    loss: str | None,
+) -> None:
+    soft = 0.7 * np.eye(3)[CLASSES] + 0.1
+    found = understood({"train": soft, "test": CLASSES.astype(float)}, outputs=3, loss=loss)
+    np.testing.assert_array_equal(found.targets["train"], soft)
+    assert found.targets["test"].dtype == np.int64
+    assert list(found.targets) == ["train", "test"]
+    assert said(found) == [f"6 labels of type float64 {CAST}"]

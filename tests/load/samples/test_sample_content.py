@@ -12,10 +12,11 @@ import pytest
 import torch
 from sklearn.datasets import load_iris
 from sklearn.model_selection import train_test_split
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from kashika.errors import LoadError
 from kashika.load.samples import samples_from, samples_of_content
+from kashika.load.samples.forms import shape_of
 from kashika.load.samples.roles import role_of, split_called
 from kashika.run import Arrays, Samples
 from kashika.texts import speaking
@@ -171,3 +172,18 @@ def test_a_function_a_value_and_a_notebook_give_data(tmp_path: Path) -> None:
             assert ("no Python" in str(notes[0])) == (file == "d.ipynb")
         samples, _ = samples_from(f"{tmp_path}/{file}:some(2)", target=None)
         assert {split: len(one) for split, one in samples.items()} == {"valid": 2}
+
+
+def test_a_data_set_is_not_read_to_find_out_what_it_is() -> None:
+    class Costly(Dataset[Any]):
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, index: int) -> Any:
+            raise AssertionError("was read")
+
+    one = Costly()
+    for content in (one, {"train": one, "test": one}, {"train": one}, (one, one)):
+        samples, _ = samples_of_content(content, name="load")
+        assert all(len(part) == 3 for part in samples.values())
+    assert shape_of([one, one]) == ()

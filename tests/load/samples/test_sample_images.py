@@ -105,7 +105,7 @@ def test_what_is_no_image_is_left_out_and_what_is_hidden_is_not_seen(tmp_path: P
     (tmp_path / "a" / "notes.txt").write_text("a", encoding="utf-8")
     samples, notes = read(tmp_path)
     assert len(samples["test"]) == 2
-    assert notes[-1] == "IT: 1 files are no images and were left out, first a/0.png"
+    assert notes[-1] == "IT: 1 file is no image and was left out, first a/0.png"
 
 
 def test_an_image_that_is_cut_is_told_when_it_is_read(tmp_path: Path) -> None:

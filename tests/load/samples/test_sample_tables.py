@@ -219,7 +219,7 @@ def test_parquet_and_a_data_frame_are_tables(tmp_path: Path) -> None:
         samples, notes = samples_from(word, target="y")
         x, y = whole(samples["test"])
         assert (x.tolist(), y.tolist()) == PETS["test"]
-        assert "1 of 3 rows have missing cells" in str(notes[1])
+        assert "1 of 3 rows has missing cells" in str(notes[1])
     written(tmp_path, b"PAR1" + b"\0" * 50 + b"PAR1", name="b.parquet")
     assert "expected a file of data as its name says" in refused(tmp_path / "b.parquet")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from matplotlib.axes import Axes
@@ -18,6 +20,7 @@ from torch import nn
 
 import kashika as ks
 from kashika.distribution import Array, FloatArray
+from kashika.load import Options, load
 from kashika.naming import Split
 from kashika.observation import Observation
 from kashika.palette import class_colour
@@ -252,6 +255,29 @@ def test_two_columns_move_and_the_others_are_held_at_their_medians_or_at_a_sampl
         assert np.mean(one.predicted == expected) > 0.999
         assert [str(label) for label in one.labels] == ["Input, column 0", "Input, column 1"]
     assert str(one.title) == "Two inputs, the others as in train sample 11"
+
+
+def test_axes_have_the_names_of_the_columns_where_these_are_known(tmp_path: Path) -> None:
+    names = ["height", "price ($)\nof it", "x" * 60]
+    frame = pd.DataFrame(DRAW.normal(size=(40, 3)), columns=names)
+    y = (frame["height"] > 0).astype(int)
+    net = nn.Linear(3, 2).double()
+    (one,) = ks.boundary(net, frame, y, features=(2, 1)).maps
+    assert tuple(map(str, one.labels)) == ("x" * 48 + "…", "price ($) of it")
+    (one,) = ks.boundary(net, frame.to_numpy(), y, features=(2, 1)).maps
+    assert tuple(map(str, one.labels)) == ("Input, column 2", "Input, column 1")
+    two = frame[names[:2]]
+    (one,) = ks.boundary(nn.Linear(2, 2).double(), two, y).maps
+    assert tuple(map(str, one.labels)) == ("height", "price ($) of it")
+    # The same through a run on disk, whose table has a header.
+    two.set_axis(["height", "weight"], axis=1).assign(y=y).to_csv(tmp_path / "d.csv", index=False)
+    torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "m.pth")
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n\n\ndef net():\n    return nn.Linear(2, 2)\n"
+    )
+    options = Options(model=f"{tmp_path}/net.py:net", data=f"{tmp_path}/d.csv", target="y")
+    (one,) = VIEW.measure(load(tmp_path, options)).maps
+    assert tuple(map(str, one.labels)) == ("height", "weight")
 
 
 def test_the_columns_are_those_along_which_the_answer_changes_most() -> None:

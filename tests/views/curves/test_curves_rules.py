@@ -198,6 +198,19 @@ def test_a_short_training_whose_losses_fall_still_improves(points: int) -> None:
     assert still_improving(curves(train, 1.1 * train)).level >= Level.WARNING
 
 
+@pytest.mark.parametrize(("lasting", "level"), [(0.0, Level.WARNING), (0.25, Level.OK)])
+def test_what_falls_by_a_fiftieth_of_what_is_left_still_improves(
+    lasting: float, level: Level
+) -> None:
+    # After a quick start by a power of the time, down to what can never be learned: of the loss
+    # before training the last fifth brings less than a hundredth in both cases.
+    time = np.arange(41.0)
+    train = 0.7 * np.exp(-time) + lasting + (0.3 - lasting) * (1 + time) ** -0.15
+    finding = still_improving(curves(train, 1.1 * train))
+    assert finding.level is level
+    assert 0 < numbers(finding)["late_fall"].value < 0.01
+
+
 def test_where_it_is_slow_the_improvement_is_a_note_that_says_so() -> None:
     train = np.linspace(1, 0.5, 50)
     finding = still_improving(curves(train, train))

@@ -124,12 +124,27 @@ def test_a_line_through_rings_underfits_and_rings_do_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "level"), [(0.95, Level.OK), (0.8, Level.WARNING), (0.6, Level.PROBLEM)]
+    ("right", "level"), [(0.98, Level.OK), (0.8, Level.WARNING), (0.6, Level.PROBLEM)]
 )
 def test_what_of_the_simple_models_gain_is_missing_decides(right: float, level: Level) -> None:
     x, y = clouds(600, 2)  # a simple model is right in all of them; chance in half
     answers = np.where(np.arange(600) < 600 * right, y, 1 - y)
     assert underfitting(measured(train=seen(sure(answers, 2), y, inputs=x))).level is level
+
+
+@pytest.mark.parametrize(
+    ("apart", "right", "level"), [(8.0, 0.95, Level.WARNING), (2.5, 0.85, Level.OK)]
+)
+def test_twice_the_mistakes_are_underfitting_where_nearly_all_can_be_right(
+    apart: float, right: float, level: Level
+) -> None:
+    x, y = clouds(1000, 2, apart=apart)  # an eighth of those that overlap cannot be told
+    answers = np.where(np.arange(1000) < 1000 * right, y, 1 - y)
+    found = underfitting(measured(train=seen(sure(answers, 2), y, inputs=x)))
+    assert found.level is level
+    assert value(found, "gained") > 0.85  # which alone is no fault
+    twice = 2 * value(found, "simple_left_wrong")
+    assert (value(found, "left_wrong") >= twice) is (level is Level.WARNING)
 
 
 def test_a_hard_problem_that_is_learned_as_well_as_can_be_is_no_fault() -> None:
@@ -354,6 +369,25 @@ def test_neighbours_that_know_less_than_the_network_accuse_nobody() -> None:
     assert found.level is Level.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("held_out", "level"), [("right", Level.PROBLEM), ("by lot", Level.UNKNOWN)]
+)
+def test_labels_by_lot_are_wrong_where_those_held_out_agree(held_out: str, level: Level) -> None:
+    # Of labels that say nothing anywhere nobody can tell whether they are wrong.
+    x, y = clouds(600, 3)
+    held_x, held_y = clouds(300, 3, seed=1)
+    by_lot = random(2).permutation(y)
+    held = held_y if held_out == "right" else random(3).permutation(held_y)
+    answers, held_answers = random(4).integers(0, 3, 600), random(5).integers(0, 3, 300)
+    found = label_noise(
+        measured(
+            train=seen(sure(answers, 3), by_lot, inputs=x),
+            valid=seen(sure(held_answers, 3), held, inputs=held_x),
+        )
+    )
+    assert found.level is level
+
+
 # --- copies ---------------------------------------------------------------------------------------
 
 
@@ -458,6 +492,8 @@ def test_a_loss_far_above_that_of_the_log_is_a_mismatch() -> None:
     one = seen(0.4 * y + 0.1 * rng.normal(size=500), y, task=VALUES)
     log = {"valid_loss": 0.01 + np.exp(-np.arange(30.0))}
     assert log_mismatch(measured(log, valid=one)).level >= Level.WARNING
+    nearer = seen(0.6 * y + 0.1 * rng.normal(size=500), y, task=VALUES)  # 0.17 of 1
+    assert log_mismatch(measured(log, valid=nearer)).level is Level.WARNING
 
 
 def test_right_answers_with_logits_blown_up_are_a_mismatch_by_their_loss() -> None:

@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import sys
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -217,11 +217,12 @@ def _importable(source: str) -> Generator[None]:
     """Let the user's file import its neighbours, as it does when it is run.
 
     A module is found in the directory before its name, else in the working directory, as
-    `python -m` finds it and the installed script does not.
+    `python -m` finds it and the installed script does not. A file of a package finds that package
+    in the working directory as well, behind all that is installed.
     """
-    place = Path(source).parent if _is_file(source) or Path(source).name != source else Path()
-    directory = str(place.resolve())
+    directory, here = str(_place(source).resolve()), str(Path.cwd())
     sys.path.insert(0, directory)
+    sys.path.append(here)
     importlib.invalidate_caches()  # what was written a moment ago is there, too
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # nothing beside his files
     try:
@@ -230,3 +231,37 @@ def _importable(source: str) -> Generator[None]:
         sys.dont_write_bytecode = before
         with contextlib.suppress(ValueError):
             sys.path.remove(directory)
+        _take_last(here)
+
+
+@contextlib.contextmanager
+def reachable(words: Iterable[str]) -> Generator[None]:
+    """Let code that was named import its neighbours later on as well, in its forward pass perhaps.
+
+    Behind all that is installed: of that nothing is hidden by a file that was not named.
+
+    Parameters
+    ----------
+    words : as `parse` reads them; nothing becomes importable without any
+    """
+    places = [_place(_halves(word)[0]) for word in words]
+    directories = [str(one.resolve()) for one in (*places, *([Path()] if places else []))]
+    sys.path.extend(directories)
+    try:
+        yield
+    finally:
+        for directory in reversed(directories):
+            _take_last(directory)
+
+
+def _place(source: str) -> Path:
+    """Return the directory of a file, or before the name of a module, else the working one."""
+    return Path(source).parent if _is_file(source) or Path(source).name != source else Path()
+
+
+def _take_last(directory: str) -> None:
+    """Take a directory off the path, the last of them where it stands there more than once."""
+    for place in reversed(range(len(sys.path))):
+        if sys.path[place] == directory:
+            del sys.path[place]
+            return

@@ -45,7 +45,13 @@ def target_among_arguments(parts: Mapping[str, object]) -> str | None:
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
-    """Return the shape of an array, a tensor, a data frame or a list; () if it has none."""
+    """Return the shape of an array, a tensor, a data frame or a list; () if it has none.
+
+    A data set has none: NumPy would read all of it to find one.
+    """
+    inside = value if isinstance(value, list | tuple) else [value]
+    if not hasattr(value, "shape") and any(map(is_dataset, inside)):
+        return ()
     try:
         return tuple(map(int, value.shape if hasattr(value, "shape") else np.shape(value)))
     except (TypeError, ValueError):  # lists of different lengths

@@ -11,6 +11,7 @@ from kashika.distribution import Array
 from kashika.errors import MismatchError
 from kashika.naming import Split
 from kashika.run import Arrays, Network, Samples
+from kashika.task import are_shares
 from kashika.texts import Sentence
 
 IGNORED = -100
@@ -121,12 +122,13 @@ def understood(targets: Targets, *, outputs: int | None, loss: str | None = None
     found, names, said = _words_as_classes(left)
     notes += said
     if classifies and outputs is not None:
-        if loss is not None:  # without one they may be shares that a regression gives
-            found, said = _soft(found, outputs)
-            notes += said
+        # Rows of probabilities stay as they are: outputs and loss tell what they stand for.
+        shares = {s: one for s, one in found.items() if _soft(one, outputs)}
+        found = {s: one for s, one in found.items() if s not in shares}
         for step in (_one_hot, _one_column, _signs, _without_gaps, _cast):
-            found, said = step(found, outputs)
+            found, said = step(found, outputs) if found else (found, [])
             notes += said
+        found = {split: {**found, **shares}[split] for split in targets}
     return Labels(found, kept, names, tuple(notes))
 
 
@@ -217,18 +219,9 @@ def _one_hot(targets: Targets, outputs: int) -> tuple[Targets, list[Sentence]]:
     return {split: one.argmax(axis=1) for split, one in targets.items()}, [note]
 
 
-def _soft(targets: Targets, outputs: int) -> tuple[Targets, list[Sentence]]:
-    """Take the likeliest class of each row of probabilities, as smoothing and mixing make them."""
-    if not all(
-        one.dtype.kind == "f"
-        and one.shape[1:] == (outputs,)
-        and (one >= 0).all()
-        and np.allclose(one.sum(axis=1), 1, atol=1e-3)
-        for one in targets.values()
-    ) or all(np.isin(one, (0, 1)).all() for one in targets.values()):
-        return targets, []
-    note = Sentence("notes.labels.soft", count=_count(targets), columns=outputs)
-    return {split: one.argmax(axis=1) for split, one in targets.items()}, [note]
+def _soft(targets: Array, outputs: int) -> bool:
+    """Tell rows of probabilities, as smoothing and mixing make them, from one-hot rows."""
+    return are_shares(targets, classes=outputs) and not np.isin(targets, (0, 1)).all()
 
 
 def _one_column(targets: Targets, outputs: int) -> tuple[Targets, list[Sentence]]:

@@ -84,6 +84,7 @@ def measure(
     features: Sequence[int] | None = None,
     at: int | None = None,
     method: Method | None = None,
+    names: Sequence[str] = (),
     grid: Grid | None = None,
     seed: int = 0,
 ) -> Boundary:
@@ -102,6 +103,7 @@ def measure(
         most if only `at` is given
     at : row that gives the values of the other columns; their medians if None
     method : of a projection of all samples
+    names : of the columns of the flattened inputs, for the axes; empty where they have none
     grid : (width,) and (height,) places, for a single map
     seed : of choices of samples, and of t-SNE
 
@@ -129,11 +131,13 @@ def measure(
         raise LoadError("errors.boundary.grid")
     cuts: dict[Kind, Callable[[], Map | Projection | None]] = {}
     if free and two_inputs:
-        cuts["inputs"] = lambda: whole(network, pool, grid=grid)
+        cuts["inputs"] = lambda: whole(network, pool, names=names, grid=grid)
     if through is not None or (free and not two_inputs):
         cuts["plane"] = lambda: through_three(network, pool, seen, through, grid=grid)
     if two or (free and not two_inputs and len(pool.shape) == 1):
-        cuts["features"] = lambda: two_columns(network, pool, seen, features, at=at, grid=grid)
+        cuts["features"] = lambda: two_columns(
+            network, pool, seen, features, at=at, names=names, grid=grid
+        )
     if method is not None or (free and not two_inputs):
         cuts["projection"] = lambda: all_samples(
             network, pool, method=method or "pca", grid=grid, seed=seed
@@ -166,6 +170,7 @@ def _of_run(run: Run) -> Boundary:
     return measure(
         need(run.network, "network"), shown(run),
         through=cut.through, features=cut.features, at=cut.at, method=cut.projection,
+        names=run.columns,
     )  # fmt: skip
 
 

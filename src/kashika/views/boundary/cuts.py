@@ -25,14 +25,25 @@ Grid = tuple[FloatArray, FloatArray]
 RESOLUTION = (360, 270)
 """Points of the grid in x and y: one for every screen pixel of a picture."""
 
+_LETTERS = 48  # of the name of a column beside a picture
+
 _ASKED = 256  # samples that are asked which inputs matter
 
 
-def whole(network: Network, pool: Pool, *, grid: Grid | None = None) -> Map:
-    """Show a network of two inputs as it is."""
+def whole(
+    network: Network, pool: Pool, *, names: Sequence[str] = (), grid: Grid | None = None
+) -> Map:
+    """Show a network of two inputs as it is.
+
+    Parameters
+    ----------
+    names : of the inputs, for the axes; where there are not as many, they are numbered from 1
+    """
     places = pool.inputs.astype(np.float64)
     chart = Chart(places, places, lambda asked: asked)
     labels = Sentence("labels.input", k=1), Sentence("labels.input", k=2)
+    if len(names) == 2:
+        labels = _named(names[0]), _named(names[1])
     return _map(network, pool, chart, kind="inputs", labels=labels, grid=grid)
 
 
@@ -83,6 +94,7 @@ def two_columns(
     pair: Sequence[int] | None,
     *,
     at: int | None = None,
+    names: Sequence[str] = (),
     grid: Grid | None = None,
 ) -> Map:
     """Show two of the inputs, with the others held.
@@ -92,6 +104,7 @@ def two_columns(
     seen : of the first split
     pair : two columns of the flattened inputs; those along which the answer changes most if None
     at : row of the first split that the others are held at; their medians if None
+    names : of all columns, for the axes; where there are not as many, they are numbered from 0
 
     Raises
     ------
@@ -106,6 +119,8 @@ def two_columns(
         title = Sentence("boundary.at_row", split=Sentence(f"labels.{split}"), row=at)
     chart = columns(pool.inputs, first, second, held=held)
     labels = Sentence("boundary.column", k=first), Sentence("boundary.column", k=second)
+    if len(names) == last + 1:
+        labels = _named(names[first]), _named(names[second])
     return _map(network, pool, chart, kind="features", labels=labels, title=title, grid=grid)
 
 
@@ -147,6 +162,12 @@ def steepest(network: Network, pool: Pool) -> tuple[int, int]:
         weight = np.abs((answers - answers.mean()) @ centred) / np.where(sd > 0, sd, 1)
     first, second = np.argsort(-weight, kind="stable")[:2]
     return int(first), int(second)
+
+
+def _named(name: str) -> Sentence:
+    """Name an axis by the column that it is, on one line and no longer than the axis."""
+    said = " ".join(name.split())
+    return Sentence("boundary.named", name=said if len(said) <= _LETTERS else f"{said[:_LETTERS]}…")
 
 
 def _pair(columns: Sequence[int], *, last: int) -> tuple[int, int]:

@@ -253,7 +253,7 @@ def _beside_simple(
     tenth = close[WIDTHS.index(NEIGHBOURS)]
     return (
         compared(plain, linear=line, neighbours=tenth),
-        suspects(plain, linear=linear, around=close, held=held),
+        suspects(plain, linear=linear, close=close, held=held),
     )
 
 

@@ -55,7 +55,13 @@ def constant(predictions: Predictions, *, share: float = 0.05) -> Finding:
 
 
 def underfitting(
-    predictions: Predictions, *, share: float = 0.85, gross: float = 0.5, errors: float = 3.0
+    predictions: Predictions,
+    *,
+    share: float = 0.85,
+    gross: float = 0.5,
+    times: float = 2.0,
+    behind: float = 0.03,
+    errors: float = 3.0,
 ) -> Finding:
     """On the data it was trained on, the network is clearly worse than a simple model.
 
@@ -63,10 +69,15 @@ def underfitting(
     answer for samples that they have not seen, which gives the network the advantage. Of two ways
     of counting the one that is better for the network decides.
 
+    Either it has gained too little, or it makes too many mistakes: where nearly everything can be
+    right, most of the way to there is gained early, and the mistakes that are left tell more.
+
     Parameters
     ----------
     share : of what the simple model gains over a constant answer, below which it is a warning
     gross : the same for a problem
+    times : so many times what the simple model leaves wrong, from which it is a warning as well
+    behind : score by which the simple model must be ahead then
     errors : standard errors by which the simple model must be ahead
 
     References
@@ -87,14 +98,19 @@ def underfitting(
         k = 0
         if not simple.network[k] - simple.chance[k] > _NOTHING:  # nobody learned anything
             return Finding(rule, Level.UNKNOWN)
+    network, best = float(simple.network[k]), float(simple.simple[k])
     evidence = (
-        Evidence("network_score", float(simple.network[k])),
-        Evidence("simple_score", float(simple.simple[k]), where=simple.better),
+        Evidence("network_score", network),
+        Evidence("simple_score", best, where=simple.better),
         Evidence("chance_score", float(simple.chance[k])),
         Evidence("gained", min(gains[k], 10.0), limit=share),
+        Evidence("left_wrong", 1 - network, limit=times * (1 - best)),
+        Evidence("simple_left_wrong", 1 - best),
         Evidence("samples", simple.samples),
     )
-    if gains[k] >= share or not bool((simple.lead > errors).all()):
+    many = 1 - network >= times * (1 - best) and best - network >= behind
+    counts = gains[k] < share or many
+    if not counts or not bool((simple.lead > errors).all()):
         return Finding(rule, Level.OK, evidence)
     # Worse than a constant, but only since the targets are in another unit than in the training.
     rescaled = bool((simple.rescaled >= share * simple.simple).all())

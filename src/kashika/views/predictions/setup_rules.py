@@ -12,6 +12,7 @@ from kashika.views.predictions.class_counts import lower
 if TYPE_CHECKING:
     from kashika.views.predictions import Predictions
     from kashika.views.predictions.copies import Copies
+    from kashika.views.predictions.last_activation import Twice
     from kashika.views.predictions.logged import Logged
 
 
@@ -23,6 +24,7 @@ def label_noise(
     chance: float = 0.8,
     ahead: float = 0.1,
     errors: float = 5.0,
+    agree: float = 0.5,
 ) -> Finding:
     """Training samples deep in one class that have the label of another.
 
@@ -31,7 +33,8 @@ def label_noise(
 
     Of very many wrong labels the samples around them tell nothing. But a network that answers
     held-out samples better than those it was trained on, both in evaluation mode, was taught other
-    labels than it is asked for.
+    labels than it is asked for; and so it was if its training samples contradict each other as if
+    their labels were drawn by lot, while held-out ones agree.
 
     Parameters
     ----------
@@ -43,6 +46,8 @@ def label_noise(
     ahead : accuracy on held-out samples less that on training samples, for a warning; three times
         that for a problem
     errors : standard errors that this difference must be beyond
+    agree : errors of the simple model among the held-out samples over those of a constant answer,
+        below which they agree
 
     References
     ----------
@@ -52,28 +57,29 @@ def label_noise(
     rule, found = "predictions.label_noise", predictions.suspects
     train, held_out, apart = _right_answers(predictions)
     taught_otherwise = held_out - train >= ahead and held_out - train > errors * apart
+    by_lot = found is not None and found.errors > chance * found.chance and found.held_out < agree
     # Where half of the answers are wrong, classes that overlap look no different.
     tells = found is not None and found.deep > 0 and (found.judges or not found.by_heart)
-    if found is None or not tells or not found.errors <= min(chance * found.chance, 0.5):
-        found = None
-        if not taught_otherwise:
-            return Finding(rule, Level.UNKNOWN)
+    blind = found is None or not tells or not found.errors <= min(chance * found.chance, 0.5)
+    if blind and not taught_otherwise and not by_lot:
+        return Finding(rule, Level.UNKNOWN)
     evidence = (
-        Evidence("wrong_labels", found.against / found.deep if found else 0.0, limit=share),
+        Evidence("wrong_labels", found.against / max(found.deep, 1) if found else 0.0, limit=share),
         Evidence("at_least", found.at_least if found else 0.0),
         Evidence("against", found.against if found else 0),
         Evidence("deep", found.deep if found else 0),
         Evidence("errors", found.errors if found else np.nan),
         Evidence("by_overlap", found.by_overlap if found else 0.0),
+        Evidence("errors_held_out", found.held_out if found else np.nan, limit=agree),
         Evidence("right_train", train, where="train"),
         Evidence("right_held_out", held_out),
         *(
             Evidence("sample", float(i), unit="sample", where="train")
-            for i in (found.index[:10] if found else ())
+            for i in (found.index[:10] if found and not blind else ())
         ),
     )
-    beyond = found.at_least - found.by_overlap if found else 0.0
-    if beyond >= gross or (taught_otherwise and held_out - train >= 3 * ahead):
+    beyond = found.at_least - found.by_overlap if found and not blind else 0.0
+    if beyond >= gross or by_lot or (taught_otherwise and held_out - train >= 3 * ahead):
         return Finding(rule, Level.PROBLEM, evidence)
     if beyond >= share or taught_otherwise:
         return Finding(rule, Level.WARNING, evidence)
@@ -215,7 +221,7 @@ def _lost_loss(one: Logged, *, lost: float, errors: float, beside_accuracy: bool
         return 0.0
     if not np.isfinite(one.lost):
         return lost if ratio > 5 else 0.0
-    return one.lost if one.lost >= 2 * lost else 0.0
+    return one.lost if one.lost >= lost else 0.0
 
 
 def mode_gap(
@@ -290,13 +296,7 @@ def double_softmax(predictions: Predictions) -> Finding:
         return Finding(rule, Level.UNKNOWN)
     if found is None or found.function != "softmax":
         return Finding(rule, Level.OK)
-    evidence = (
-        Evidence("loss_twice", found.twice),
-        Evidence("loss_once", found.once),
-        Evidence("floor", found.floor),
-        Evidence("logged_value", found.logged),
-    )
-    return Finding(rule, Level.PROBLEM if found.sure else Level.OK, evidence)
+    return Finding(rule, Level.PROBLEM if found.sure else Level.OK, _both_losses(found))
 
 
 def double_sigmoid(predictions: Predictions) -> Finding:
@@ -311,13 +311,16 @@ def double_sigmoid(predictions: Predictions) -> Finding:
         return Finding(rule, Level.UNKNOWN)
     if found is None or found.function != "sigmoid":
         return Finding(rule, Level.OK)
-    evidence = (
+    return Finding(rule, Level.PROBLEM if found.sure else Level.OK, _both_losses(found))
+
+
+def _both_losses(found: Twice) -> tuple[Evidence, ...]:
+    return (
         Evidence("loss_twice", found.twice),
         Evidence("loss_once", found.once),
         Evidence("floor", found.floor),
         Evidence("logged_value", found.logged),
     )
-    return Finding(rule, Level.PROBLEM if found.sure else Level.OK, evidence)
 
 
 def output_activation(

@@ -12,12 +12,14 @@ from kashika.neighbours import chosen
 from kashika.observation import Observation
 from kashika.views.predictions.class_counts import lower
 from kashika.views.predictions.plain_inputs import PlainInputs, scaled
-from kashika.views.predictions.simple_models import Ridge, nearby
+from kashika.views.predictions.simple_models import Ridge, around, nearby
 
 _DEEP = 1 / 3
 """So many of the samples, those that lie deepest in a class, are asked for wrong labels."""
 
 _HELD = 500  # held-out samples that the models are tried on
+
+_ENOUGH = 50  # held-out samples, to tell whether they contradict each other
 
 _FEW = 0.2  # of the samples around one that is listed have its label
 
@@ -37,6 +39,8 @@ class Suspects:
         or it knows better
     judges : whether the samples around one tell its class as well as the network does, on held-out
         samples
+    held_out : share of held-out samples whose label is not that of the held-out ones around them,
+        over that of their best constant answer; NaN without any
     index : (most,) int samples, those first whose labels are contradicted most
     label, voted : (most,) int, their label, and the class around them
     share : (most,) of the samples around them that have their own label
@@ -49,6 +53,7 @@ class Suspects:
     chance: float
     by_heart: bool
     judges: bool
+    held_out: float
     index: IntArray
     label: IntArray
     voted: IntArray
@@ -69,7 +74,7 @@ def suspects(
     plain: PlainInputs,
     *,
     linear: Ridge,
-    around: FloatArray,
+    close: FloatArray,
     held: Observation | None,
     most: int = 20,
 ) -> Suspects | None:
@@ -83,7 +88,7 @@ def suspects(
     Parameters
     ----------
     linear : a linear model of these samples
-    around : (widths, n, targets) share of the classes around each sample, in narrow and wide
+    close : (widths, n, targets) share of the classes around each sample, in narrow and wide
         neighbourhoods
     held : held-out samples that show whether these models know as much as the network
     most : so many are listed
@@ -96,7 +101,7 @@ def suspects(
     if plain.classes.size < 2:
         return None
     labels, every = plain.labels, np.arange(len(plain.rows))
-    shares = around.mean(axis=0)
+    shares = close.mean(axis=0)
     by_line = _accuracy(linear.left_out, labels) > _accuracy(shares, labels)
     main = linear.left_out if by_line else shares
     voted, depth = main.argmax(axis=1), _lead(main)
@@ -114,6 +119,7 @@ def suspects(
         chance=float(1 - plain.targets.mean(axis=0).max()),
         by_heart=by_heart,
         judges=held is not None and _judges(plain, linear if by_line else None, held),
+        held_out=_errors_among(held, like=plain),
         index=plain.rows[found],
         label=plain.classes[labels[found]],
         voted=plain.classes[voted[found]],
@@ -150,14 +156,36 @@ def _accuracy(votes: FloatArray, labels: IntArray) -> float:
     return float((votes.argmax(axis=1) == labels).mean())
 
 
-def _judges(plain: PlainInputs, linear: Ridge | None, held: Observation) -> bool:
-    """Tell whether a simple model is as good as the network on held-out samples."""
+def _asked(held: Observation, *, like: PlainInputs) -> tuple[IntArray, FloatArray]:
+    """Return (n,) some held-out samples, and (n, columns) their inputs in the unit of others."""
     rows = held.input_rows[chosen(len(held.input_rows), most=_HELD)]
-    if not rows.size or held.inputs.shape[1:] != plain.raw.shape[1:]:
-        return False
+    if not rows.size or held.inputs.shape[1:] != like.raw.shape[1:]:
+        return rows[:0], np.empty((0, like.inputs.shape[1]))
     raw = held.inputs[np.searchsorted(held.input_rows, rows)]
     with np.errstate(over="ignore", invalid="ignore"):
-        asked = np.nan_to_num(scaled(raw, like=plain.raw), posinf=1e9, neginf=-1e9)
+        return rows, np.nan_to_num(scaled(raw, like=like.raw), posinf=1e9, neginf=-1e9)
+
+
+def _errors_among(held: Observation | None, *, like: PlainInputs) -> float:
+    """Return how often held-out samples contradict each other, over a constant answer's errors."""
+    if held is None:
+        return np.nan
+    rows, inputs = _asked(held, like=like)
+    wanted = held.targets[rows]
+    targets = (wanted[:, None] == like.classes).astype(np.float64)
+    if len(rows) < _ENOUGH or not 0 < targets.mean(axis=0).max() < 1:
+        return np.nan
+    votes = around(inputs, targets).mean(axis=0)
+    errors = float((like.classes[votes.argmax(axis=1)] != wanted).mean())
+    return errors / float(1 - targets.mean(axis=0).max())
+
+
+def _judges(plain: PlainInputs, linear: Ridge | None, held: Observation) -> bool:
+    """Tell whether a simple model is as good as the network on held-out samples."""
+    rows, asked = _asked(held, like=plain)
+    if not rows.size:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
         votes = (
             nearby(plain.inputs, plain.targets, asked=asked) if linear is None else linear(asked)
         )

@@ -100,9 +100,19 @@ def slow(
 
 
 def still_improving(
-    curves: Curves, *, drop: float = 0.015, begun: float = 0.1, gross: float = 0.05
+    curves: Curves,
+    *,
+    drop: float = 0.015,
+    begun: float = 0.1,
+    left: float = 0.15,
+    pace: float = 0.02,
+    gross: float = 0.05,
 ) -> Finding:
     """The losses still fall at the end, by what matters: the training stopped too early.
+
+    What matters is much of the loss before training; or, while a good part of that is left, much
+    of what is left: a loss that falls like a power of the time, and by a fiftieth of itself in the
+    last fifth, falls by a twentieth if the training is twice as long.
 
     Only new ground counts: what lies below all levels before, so that the end of a cycle of the
     learning rate is no progress. Where `slow` says why, this is a note. A training loss without a
@@ -113,6 +123,8 @@ def still_improving(
     drop : fall in the last fifth as a share of the loss before training, from which it counts
     begun : fall in the last fifth as a share of the whole fall, from which it counts as well where
         the training has done less than half of the way
+    left : share of the loss before training that is left at the end, from which `pace` holds
+    pace : fall in the last fifth as a share of the last training loss, from which it counts then
     gross : the first, from which it is a problem
 
     References
@@ -129,14 +141,16 @@ def still_improving(
         fall = min(fall, _late_fall(valid, sure=2.0))
     share = fall / scale
     far = train.end > scale / 2 and _ratio(fall, train.first - train.end) >= begun
+    limit = min(drop, pace * train.end / scale) if train.end >= left * scale else drop
     if valid is None:
-        drop, far = gross, False
+        limit, far = gross, False
     evidence = (
-        Evidence("late_fall", share, limit=drop),
+        Evidence("late_fall", share, limit=limit),
         Evidence("last_loss", train.end),
         Evidence("last_at", int(train.series.x[-1]), unit=train.series.unit),
     )
-    if not (share >= drop or (far and _is_steady(train))) or _settled(curves, share, gross):
+    counts = share >= limit or (far and _is_steady(train))
+    if not counts or _settled(curves, share, gross):
         return Finding(rule, Level.OK, evidence)
     if slow(curves).level >= Level.WARNING:
         return Finding(rule, Level.NOTE, evidence)
