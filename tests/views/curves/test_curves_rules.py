@@ -345,6 +345,16 @@ def test_noise_of_the_classes_themselves_is_no_overfitting(seed: int) -> None:
     assert alarms(curves(train, valid)) == {}
 
 
+def test_a_small_validation_set_overfits_by_its_mean_over_a_third_of_the_training() -> None:
+    rng = np.random.default_rng(0)
+    train = exponential(60, times=8)
+    valid = np.r_[np.linspace(1, 0.6, 10), np.linspace(0.6, 0.75, 50)]
+    finding = overfitting(curves(train, valid + 0.04 * rng.normal(size=60)))
+    assert finding.level is Level.WARNING
+    steady = np.r_[np.linspace(1, 0.65, 10), np.full(50, 0.65)]
+    assert overfitting(curves(train, steady + 0.04 * rng.normal(size=60))).level is Level.OK
+
+
 def overfitted(points: int = 60) -> tuple[FloatArray, FloatArray]:
     return exponential(points, times=6), np.r_[
         np.linspace(1, 0.4, points // 4), np.linspace(0.4, 0.8, points - points // 4)

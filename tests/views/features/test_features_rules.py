@@ -304,6 +304,16 @@ def test_half_of_the_units_dead_count_where_the_network_fails_on_more_than_one_d
         assert dead_units(found).level is expected
 
 
+@pytest.mark.parametrize(("units", "level"), [(1, Level.NOTE), (16, Level.WARNING)])
+def test_three_fifths_of_the_units_dead_count_on_more_than_one_direction(
+    units: int, level: Level
+) -> None:
+    line = noise(ROWS, units) @ noise(units, 32, seed=1)
+    act = np.maximum(line, 0) * (np.arange(32) < 12)
+    found = classes(0.0, layer("fc", line), layer("act", act, kind="ReLU"))
+    assert dead_units(found).level is level
+
+
 def test_units_behind_weights_that_are_all_zero_are_not_dead_of_themselves() -> None:
     nothing = np.zeros((ROWS, 32))
     found = classes(0.6, layer("fc", nothing), layer("act", nothing, kind="ReLU"))

@@ -285,6 +285,13 @@ def test_a_rare_class_costs_recall_where_it_is_tested_more_often_than_trained() 
     assert (value(found, "times"), value(found, "recall")) == (20, 0.5)
     well = imbalance(measured(train=seen(sure(train, 2), train), test=seen(sure(held, 2), held)))
     assert well.level is Level.NOTE
+    # A third is missing of a hundred samples: that is no chance, nor the worst that it may be.
+    mostly = np.where(np.arange(200) < 132, 0, 1)
+    some = imbalance(measured(train=seen(sure(train, 2), train), test=seen(sure(mostly, 2), held)))
+    assert some.level is Level.WARNING
+    few = [*range(100), *range(129, 137)]  # of eight it may be chance
+    less = seen(sure(mostly[few], 2), held[few])
+    assert imbalance(measured(train=seen(sure(train, 2), train), test=less)).level is Level.NOTE
     even = imbalance(measured(train=seen(sure(held, 2), held), test=seen(sure(missed, 2), held)))
     assert even.level is Level.OK
 
@@ -442,6 +449,15 @@ def test_a_log_that_ends_where_the_network_is_agrees_and_a_better_one_does_not()
     worse = seen(sure(np.zeros(1000, int), 2), y)
     found = log_mismatch(measured({"valid_acc": 0.99 * rising}, valid=worse))
     assert found.level is Level.PROBLEM
+
+
+@pytest.mark.parametrize(("was", "level"), [(0.97, Level.WARNING), (0.93, Level.OK)])
+def test_twice_the_mistakes_of_the_log_are_a_mismatch(was: float, level: Level) -> None:
+    y = np.arange(1000) % 2
+    now = seen(sure(np.where(np.arange(1000) < 910, y, 1 - y), 2), y)  # 0.91
+    log = np.minimum(np.linspace(0.5, 1.5, 40), was)
+    found = log_mismatch(measured({"valid_acc": log}, valid=now))
+    assert found.level is level
 
 
 def test_percent_and_fraction_are_the_same_log() -> None:

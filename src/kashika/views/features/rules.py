@@ -120,6 +120,7 @@ def dead_units(
     features: Features,
     *,
     share: float = 0.5,
+    many: float = 0.6,
     most: float = 0.75,
     gross: float = 0.9,
     failed: float = 0.2,
@@ -135,6 +136,8 @@ def dead_units(
     ----------
     share : share of a layer's units from which it is worth a note (SageMaker Debugger,
         TheDeepChecker), and a warning where the network fails and the layer is given more than that
+    many : share from which it is a warning where the layer is given more than a line: with so much
+        to tell apart, hardly any unit of a fresh layer is off for all samples
     most : share from which it is a warning in any case: more than that is not chance
     gross : share from which it is a problem: the layer passes hardly anything on
     failed : share of a constant answer's errors that is left, above which the network fails
@@ -166,7 +169,8 @@ def dead_units(
     )
     wide = before is None or before.effective_rank > NARROW
     level = Level.OK if dead < share else Level.NOTE
-    if dead >= most or (level is Level.NOTE and wide and features.unlearned > failed):
+    costs = level is Level.NOTE and features.unlearned > failed
+    if dead >= most or (wide and (dead >= many or costs)):
         level = Level.WARNING
     return Finding(rule, Level.PROBLEM if dead >= gross else level, evidence)
 

@@ -174,6 +174,7 @@ def imbalance(
     costly: float = 3.0,
     recall: float = 0.8,
     probability: float = 0.7,
+    noise: float = 0.15,
 ) -> Finding:
     """Some classes are far rarer in the training data than others.
 
@@ -184,9 +185,10 @@ def imbalance(
     ----------
     ratio : commonest class over rarest one, from which it is worth a note (SageMaker Debugger)
     costly : the same for a warning, where it costs recall
-    recall : of the commonest class, below which that of a rare one lies, with its interval
+    recall : of the commonest class, below which that of a rare one lies
     probability : that the network gives to the class over the share that it has, below which it
         counts as underrated
+    noise : share of both that must be missing beyond noise
 
     References
     ----------
@@ -204,8 +206,12 @@ def imbalance(
     times = counts.train[commonest] / np.maximum(counts.train, 1)
     rare = there & (times >= ratio)
     best = counts.held_found[commonest] / max(counts.held_there[commonest], 1)
-    missed = (counts.held_there > 0) & (counts.held_recall_at_most < recall * best)
-    underrated = counts.held_given + 3 * counts.held_error < probability * counts.held_there
+    missed = (counts.held_found < recall * best * counts.held_there) & (
+        counts.held_recall_at_most < (1 - noise) * best
+    )
+    underrated = (counts.held_given < probability * counts.held_there) & (
+        counts.held_given + 3 * counts.held_error < (1 - noise) * counts.held_there
+    )
     costs = np.flatnonzero(there & (times >= costly) & missed & underrated)
     k = int(costs[np.argmax(counts.held_there[costs])]) if costs.size else rarest
     held = counts.held_there[k]

@@ -154,7 +154,13 @@ def _leaked(one: Copies) -> float:
 
 
 def log_mismatch(
-    predictions: Predictions, *, lost: float = 0.1, gross: float = 0.5, errors: float = 3.0
+    predictions: Predictions,
+    *,
+    lost: float = 0.1,
+    gross: float = 0.5,
+    times: float = 2.0,
+    behind: float = 0.03,
+    errors: float = 3.0,
 ) -> Finding:
     """What the network does now is clearly worse than what the log says of it.
 
@@ -167,6 +173,8 @@ def log_mismatch(
     ----------
     lost : share of what lay between the log and chance, from which it is a warning
     gross : the same for a problem
+    times : so many times the mistakes that the log implies, from which it is a warning as well
+    behind : accuracy that must be missing then
     errors : standard errors that the difference must be beyond
 
     References
@@ -182,7 +190,7 @@ def log_mismatch(
     sizes = [
         _lost_loss(one, lost=lost, errors=errors, beside_accuracy=one.split in beside)
         if one.metric == "loss"
-        else _lost_accuracy(one, lost=lost, errors=errors)
+        else _lost_accuracy(one, lost=lost, times=times, behind=behind, errors=errors)
         for one in judged
     ]
     # The accuracy is named where both say the same.
@@ -200,9 +208,12 @@ def log_mismatch(
     return Finding(rule, Level.NOTE if better and worst.split != "train" else Level.OK, evidence)
 
 
-def _lost_accuracy(one: Logged, *, lost: float, errors: float) -> float:
+def _lost_accuracy(
+    one: Logged, *, lost: float, times: float, behind: float, errors: float
+) -> float:
     """Return the share that was lost, 0 where it is none of consequence."""
-    there = one.worse > max(0.02, errors * one.error) and one.lost >= lost
+    many = 1 - one.now >= times * (1 - one.logged) and one.worse >= behind
+    there = one.worse > max(0.02, errors * one.error) and (one.lost >= lost or many)
     return one.lost if there else 0.0
 
 
@@ -230,7 +241,7 @@ def mode_gap(
     share: float = 0.2,
     gross: float = 0.5,
     dropped: float = 0.5,
-    logged: float = 0.25,
+    logged: float = 0.2,
     errors: float = 4.0,
 ) -> Finding:
     """The network answers otherwise in evaluation mode than in training mode, beyond noise.

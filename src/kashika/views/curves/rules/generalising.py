@@ -15,13 +15,19 @@ if TYPE_CHECKING:
 
 
 def overfitting(
-    curves: Curves, *, rise: float = 0.1, consequence: float = 0.05, noise: float = 6.0
+    curves: Curves,
+    *,
+    rise: float = 0.1,
+    consequence: float = 0.05,
+    noise: float = 6.0,
+    lasting: float = 4.0,
 ) -> Finding:
     """The validation loss turned up while the training loss went on falling.
 
     The rise is judged between smoothed levels (running medians over a twentieth of the points, 3
     to 15 of them), must exceed the noise of the series, and must matter against the range that
-    training covered: a run that goes from 1e-8 to 2e-8 has not overfitted.
+    training covered: a run that goes from 1e-8 to 2e-8 has not overfitted. Where few samples make
+    single levels noisy, the mean of the last third tells.
 
     Parameters
     ----------
@@ -29,6 +35,8 @@ def overfitting(
     consequence : the same rise as a share of the range of both losses, from which it counts
     noise : the same rise in standard errors of a level, from which it counts; so many, because
         the least of many levels lies two or three below their mean by chance alone
+    lasting : rise of the last third over the third about the least level, in standard errors of
+        the difference of two such means, from which it counts as well
 
     References
     ----------
@@ -41,9 +49,10 @@ def overfitting(
     where, series = f"valid_{curves.loss.metric}", valid.series
     relative = _rise(valid)
     then = _train_level(train, at=float(series.x[valid.least_at]))
+    lasts = _lasts(valid, noise=lasting)
     counts = (
         relative > rise
-        and _matters(curves, valid, consequence=consequence, noise=noise)
+        and _matters(curves, valid, consequence=consequence, noise=0.0 if lasts else noise)
         and train.end < then
     )
     evidence = (
@@ -175,6 +184,18 @@ def _matters(curves: Curves, valid: Course, *, consequence: float, noise: float)
         top = float(max(train.level.max(), valid.level.max()))
         span, lost = top - min(train.least, valid.least), valid.end - valid.least
         return lost > consequence * span and lost > noise * valid.error
+
+
+def _lasts(valid: Course, *, noise: float) -> bool:
+    """Tell whether the last third lies above the third about the least level by more than noise."""
+    y = valid.series.y
+    third = y.size // 3
+    start = max(0, valid.least_at - third // 2)
+    if third < 5 or start > y.size - 2 * third:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        rise = float(y[-third:].mean() - y[start : start + third].mean())
+        return rise > noise * valid.noise * np.sqrt(2 / third)
 
 
 def _train_level(train: Course, *, at: float) -> float:

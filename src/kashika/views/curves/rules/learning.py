@@ -202,7 +202,10 @@ def _settled(curves: Curves, share: float, gross: float) -> bool:
 
 
 def _is_passed(panel: Panel) -> bool:
-    """Tell whether a validation metric, no loss, ends below its level before the last third."""
+    """Tell whether a validation metric, no loss, ends below its level before the last third.
+
+    By more than noise: the best of many levels lies two or three standard errors too high.
+    """
     upward = best_place(panel.metric, np.array([0.0, 1.0]))
     if "valid" not in panel.series or upward is None or panel.metric.endswith("loss"):
         return False
@@ -210,7 +213,8 @@ def _is_passed(panel: Panel) -> bool:
     if course is None or course.level.size < 5:
         return False
     level = course.level if upward else -course.level
-    return float(level[-1]) < float(level[: -(level.size // 3)].max())
+    before = float(level[: -(level.size // 3)].max())
+    return before - float(level[-1]) > 6 * course.error
 
 
 def _late_fall(course: Course, *, sure: float) -> float:
