@@ -195,7 +195,7 @@ def _lasts(valid: Course, *, noise: float) -> bool:
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         rise = float(y[-third:].mean() - y[start : start + third].mean())
-        return rise > noise * valid.noise * np.sqrt(2 / third)
+        return rise > noise * valid.noise * float(np.sqrt(2 / third))
 
 
 def _train_level(train: Course, *, at: float) -> float:
