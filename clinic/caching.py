@@ -9,13 +9,16 @@ from functools import cache
 from pathlib import Path
 
 from clinic.conditions import Condition
+from clinic.cousins import COUSINS
 from clinic.siblings import SIBLINGS
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
 MAKES = ("recipe", "data", "networks", "training", "leaving", "health", "making")
 """The modules that decide what a run looks like; its recipe stands in its key, as does their code,
-but for comments and form. The data sets in `siblings` decide about runs on these alone."""
+but for comments and form."""
+OTHERS = {"siblings": SIBLINGS, "cousins": COUSINS}
+"""The modules with other data sets decide about runs on these alone."""
 
 
 def digest(parts: Iterable[bytes]) -> str:
@@ -32,8 +35,8 @@ def _making() -> str:
 
 
 @cache
-def _siblings() -> str:
-    return _code([HERE / "siblings.py"])
+def _drawing(module: str) -> str:
+    return _code([HERE / f"{module}.py"])
 
 
 @cache
@@ -51,8 +54,11 @@ def _code(files: Iterable[Path]) -> str:
 def key(condition: Condition) -> str:
     """Return the hash of what a run depends on: its recipe, its seed and the code that trains."""
     parts = [repr((condition.recipe, condition.seed)), _making()]
-    if condition.recipe.data.name in SIBLINGS.values():
-        parts.append(_siblings())
+    parts += [
+        _drawing(module)
+        for module, others in OTHERS.items()
+        if condition.recipe.data.name in others.values()
+    ]
     return digest(one.encode() for one in parts)
 
 

@@ -1,16 +1,17 @@
 """The table of all conditions: a training with its fault, its seed, and the half it belongs to.
 
-Both halves hold the same kinds and strengths. Rules are tuned on the one; the other has other data,
-other seeds and wider networks, and nothing may be tuned on it.
+Every set of data holds the same kinds and strengths. Rules are tuned on the one half; the other has
+other data, other seeds and narrower networks, and nothing may be tuned on it.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from clinic.cousins import COUSINS
 from clinic.faults import FAULTS, base, logged, strength_names
 from clinic.healthy import ONLY_LOGS, PLAIN, built, kinds, on, trained_by
 from clinic.recipe import Recipe
@@ -20,10 +21,34 @@ Half = Literal["tune", "publish"]
 
 SEEDS = 3
 """The plain recipes are trained from so many seeds, and faults are put into each of them."""
-FIRST: dict[Half, int] = {"tune": 0, "publish": 10}
-"""The first of these seeds."""
-WIDER = 1.25
-"""So many times as wide are the networks of the half "publish"."""
+NARROWEST = 4
+"""Hidden layers are not made narrower than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Trainings of every kind and strength, on data, from seeds and with widths of their own.
+
+    Attributes
+    ----------
+    half : the half that they belong to
+    data : {data set of `clinic.data`: what stands for it}; none does if empty
+    first : the first of the seeds
+    width : so many times as wide are the hidden layers
+    """
+
+    half: Half
+    data: Mapping[str, str]
+    first: int
+    width: float
+
+
+GROUPS = (
+    Group("tune", {}, 0, 1.0),
+    Group("tune", SIBLINGS, 10, 1.25),
+    Group("publish", COUSINS, 20, 0.8),
+)
+"""The siblings were published once; what has been looked at can only be tuned on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,47 +84,46 @@ class Condition:
 
 def conditions() -> tuple[Condition, ...]:
     """Return the whole table."""
-    return (*_healthy("tune"), *_faulty("tune"), *_healthy("publish"), *_faulty("publish"))
+    return tuple(one for group in GROUPS for some in (_healthy, _faulty) for one in some(group))
 
 
-def _healthy(half: Half) -> Iterator[Condition]:
-    first = FIRST[half]
+def _healthy(group: Group) -> Iterator[Condition]:
     for name, recipe in PLAIN.items():
-        for seed in range(first, first + SEEDS):
-            yield _well("plain", name, recipe, seed, half)
+        for seed in range(group.first, group.first + SEEDS):
+            yield _well("plain", name, recipe, seed, group)
     for kind, recipes in kinds().items():
         for name, recipe in recipes.items():
-            for seed in range(first, first + 2):
-                yield _well(kind, name, recipe, seed, half)
+            for seed in range(group.first, group.first + 2):
+                yield _well(kind, name, recipe, seed, group)
     for name in ONLY_LOGS:
-        yield _well("only_logs", name, _logs_of(PLAIN[name]), first + SEEDS, half)
+        yield _well("only_logs", name, _logs_of(PLAIN[name]), group.first + SEEDS, group)
 
 
-def _well(kind: str, name: str, recipe: Recipe, seed: int, half: Half) -> Condition:
-    name, recipe = _in(half, kind, name, recipe)
-    return Condition(f"healthy-{kind}-{name}-{seed}", kind, "", (), recipe, seed, half)
+def _well(kind: str, name: str, recipe: Recipe, seed: int, group: Group) -> Condition:
+    name, recipe = _in(group, kind, name, recipe)
+    return Condition(f"healthy-{kind}-{name}-{seed}", kind, "", (), recipe, seed, group.half)
 
 
-def _faulty(half: Half) -> Iterator[Condition]:
+def _faulty(group: Group) -> Iterator[Condition]:
     for fault in FAULTS:
         for level, (strength, value) in enumerate(
             zip(strength_names(fault), fault.strengths, strict=True)
         ):
             for place, plain in enumerate(fault.bases):
-                # The fault comes last: it may set what is otherwise in the other half.
-                name, recipe = _in(half, "plain", plain, base(plain))
+                # The fault comes last: it may set what is otherwise in this group.
+                name, recipe = _in(group, "plain", plain, base(plain))
                 made = Condition(
                     f"{fault.name}-{strength}-{name}", fault.name, strength, fault.causes,
-                    fault.into(recipe, value), _seed(half, place + level), half,
+                    fault.into(recipe, value), _seed(group, place + level), group.half,
                     base=name, certain=fault.certain,
                 )  # fmt: skip
                 yield replace(made, name=f"{made.name}-{made.seed}")
                 if fault.in_logs and (place + level) % 2:
-                    yield _logs_alone(made, seed=_seed(half, place + level + 1))
+                    yield _logs_alone(made, seed=_seed(group, place + level + 1))
 
 
-def _seed(half: Half, turn: int) -> int:
-    return FIRST[half] + turn % SEEDS
+def _seed(group: Group, turn: int) -> int:
+    return group.first + turn % SEEDS
 
 
 def _logs_alone(made: Condition, *, seed: int) -> Condition:
@@ -117,28 +141,33 @@ def _logs_of(recipe: Recipe) -> Recipe:
     return replace(recipe, left=replace(recipe.left, only_logs=True))
 
 
-def _in(half: Half, kind: str, name: str, recipe: Recipe) -> tuple[str, Recipe]:
-    """Return what a recipe is called in a half, and what it is there."""
-    if half == "tune":
+def _in(group: Group, kind: str, name: str, recipe: Recipe) -> tuple[str, Recipe]:
+    """Return what a recipe is called in a group, and what it is there."""
+    if not group.data:
         return name, recipe
-    sibling = SIBLINGS[recipe.data.name]
-    there = on(built(recipe, wider(recipe.network)), name=sibling)
-    return f"{name}-on-{sibling}", trained_by(there, **CALMER.get((kind, name), {}))
+    other = group.data[recipe.data.name]
+    named = f"{name}-on-{other}"
+    there = on(built(recipe, resized(recipe.network, by=group.width)), name=other)
+    return named, trained_by(there, **CALMER.get((kind, named), {}))
 
 
 CALMER: dict[tuple[str, str], dict[str, Any]] = {
-    ("plain", "digits_bn"): {"schedule": "cosine"},
-    ("imbalanced_handled", "weighted"): {"weight_decay": 1e-2},
-    ("imbalanced_handled", "sgd"): {"weight_decay": 3e-3},
+    ("plain", "digits_bn-on-glyphs"): {"schedule": "cosine"},
+    ("plain", "spirals_deep-on-stripes"): {"schedule": "cosine"},
+    ("plain", "moons_bn-on-magnets"): {"epochs": 60},
+    ("imbalanced_handled", "weighted-on-alarms"): {"weight_decay": 1e-2},
+    ("imbalanced_handled", "sgd-on-alarms"): {"weight_decay": 3e-3},
+    ("imbalanced_handled", "weighted-on-leaks"): {"schedule": "cosine"},
+    ("deep", "circles-on-frames"): {"lr": 1e-3, "schedule": "cosine"},
 }
-"""{(kind, name): what is trained otherwise on the sibling}, so that its valid loss does not rise.
+"""{(kind, name): what is trained otherwise there}, so that its loss neither rises nor still falls.
 
 Without it, the independent audit (`clinic.audit`) calls these not healthy.
 """
 
 
-def wider(network: str) -> str:
-    """Make the hidden layers of a network wider.
+def resized(network: str, *, by: float) -> str:
+    """Make the hidden layers of a network so many times as wide.
 
     Raises
     ------
@@ -153,9 +182,10 @@ def wider(network: str) -> str:
     if isinstance(place, str) and place not in named:
         call.keywords.append(ast.keyword(place, ast.Constant(_USUAL)))
         named[place] = call.keywords[-1].value
+    heads = _HEADS if place == "width" else 1
     for one in ast.walk(named[place] if isinstance(place, str) else call.args[place]):
         if isinstance(one, ast.Constant) and isinstance(one.value, int):
-            one.value = round(WIDER * one.value)
+            one.value = max(NARROWEST, heads * round(by * one.value / heads))
     return ast.unparse(call)
 
 
@@ -165,3 +195,5 @@ _WIDTHS: dict[str, int | str] = {
 """Where a network says how wide it is; elsewhere it is the second argument."""
 _USUAL = 16
 """The width of a transformer that says none."""
+_HEADS = 2
+"""The heads of a transformer, which share its width evenly; no recipe asks for others."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clinic import siblings
+from clinic import cousins, siblings
 from clinic.recipe import Data
 
 Array = npt.NDArray[Any]
@@ -20,8 +20,8 @@ SENTENCE = 16
 TONES = 24
 """Positions of the sequences of numbers."""
 
-IMAGES = ("digits", "digit_images", "glyphs", "glyph_images")
-COPIED = ("reconstruction", "mixtures")
+IMAGES = ("digits", "digit_images", "glyphs", "glyph_images", "letters", "letter_images")
+COPIED = ("reconstruction", "mixtures", "blends")
 """Their targets are their inputs."""
 
 
@@ -122,6 +122,8 @@ def draw(name: str, n: int, *, noise: float, seed: int) -> tuple[Array, Array]:
             X = rng.normal(size=(n, 4)) @ np.random.default_rng(7).normal(size=(4, 20)) / 2
             X = X + (noise or 0.1) * rng.normal(size=X.shape)
             y = X
+        case _ if name in cousins.COUSINS.values():
+            X, y = cousins.draw(name, n, noise=noise, seed=seed)
         case _:
             X, y = siblings.draw(name, n, noise=noise, seed=seed)
     order = np.random.default_rng([seed, 3]).permutation(len(X))[:n]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from clinic.caching import key
-from clinic.conditions import Condition, conditions, wider
-from clinic.data import IMAGES, draw, splits
+from clinic.conditions import CALMER, GROUPS, Condition, Group, conditions, resized
+from clinic.cousins import COUSINS
+from clinic.data import COPIED, IMAGES, draw, splits
 from clinic.faults import FAULTS, MEASURED, base, strength_names
 from clinic.healthy import PLAIN
 from clinic.recipe import Data
@@ -33,6 +34,10 @@ DISEASES = {
 """Every id of the project's list of findings that is more than a note."""
 
 
+def _of(group: Group) -> list[Condition]:
+    return [one for one in EVERY if group.first <= one.seed < group.first + 10]
+
+
 def test_the_table_is_as_large_as_its_intervals_need() -> None:
     for half in ("tune", "publish"):
         assert len([one for one in EVERY if one.half == half]) >= 600
@@ -46,18 +51,26 @@ def test_every_disease_is_the_first_cause_of_a_fault_and_there_is_no_other() -> 
     assert {cause for fault in FAULTS for cause in fault.causes} <= DISEASES
 
 
-def test_the_halves_hold_the_same_kinds_and_strengths_and_bases() -> None:
-    def held(half: str) -> Counter[tuple[object, ...]]:
+def test_the_groups_hold_the_same_kinds_and_strengths_and_bases() -> None:
+    def held(group: Group) -> Counter[tuple[object, ...]]:
         return Counter(
             (
                 one.kind, one.strength, one.causes, one.certain, one.base.partition("-on-")[0],
-                one.recipe.left, one.seed % 10,
+                one.recipe.left, one.seed - group.first,
             )
-            for one in EVERY
-            if one.half == half
+            for one in _of(group)
         )  # fmt: skip
 
-    assert held("tune") == held("publish")
+    first, *others = map(held, GROUPS)
+    assert all(other == first for other in others)
+
+
+def test_every_training_is_in_the_half_of_its_group_and_on_its_data() -> None:
+    assert sum(len(_of(group)) for group in GROUPS) == len(EVERY)
+    for group in GROUPS:
+        names = set(group.data.values()) if group.data else set(COUSINS)
+        assert {one.recipe.data.name for one in _of(group)} == names
+        assert {one.half for one in _of(group)} == {group.half}
 
 
 def test_the_halves_share_no_data_set_and_no_seed() -> None:
@@ -66,13 +79,13 @@ def test_the_halves_share_no_data_set_and_no_seed() -> None:
         return {one.recipe.data.name for one in chosen}, {one.seed for one in chosen}
 
     tuned, published = used("tune"), used("publish")
-    assert tuned[0] == set(SIBLINGS)
-    assert published[0] == set(SIBLINGS.values())
+    assert tuned[0] == {*SIBLINGS, *SIBLINGS.values()}
+    assert published[0] == set(COUSINS.values())
     assert tuned[0].isdisjoint(published[0])
     assert tuned[1].isdisjoint(published[1])
 
 
-def test_a_fault_in_either_half_finds_the_training_without_it() -> None:
+def test_every_fault_finds_the_training_without_it() -> None:
     known = {one.name: one for one in EVERY}
     for one in EVERY:
         if one.base in PLAIN or one.base.partition("-on-")[0] in PLAIN:
@@ -80,17 +93,16 @@ def test_a_fault_in_either_half_finds_the_training_without_it() -> None:
             assert (twin.half, twin.healthy) == (one.half, True)
 
 
-@pytest.mark.parametrize(("name", "sibling"), SIBLINGS.items())
-def test_a_sibling_has_the_form_of_what_it_stands_for_and_is_another(
-    name: str, sibling: str
-) -> None:
-    (X, y), (tried, wanted) = (draw(one, 2000, noise=0.0, seed=3) for one in (name, sibling))
+@pytest.mark.parametrize(("name", "other"), [*SIBLINGS.items(), *COUSINS.items()])
+def test_what_stands_for_a_data_set_has_its_form_and_is_another(name: str, other: str) -> None:
+    (X, y), (tried, wanted) = (draw(one, 2000, noise=0.0, seed=3) for one in (name, other))
     assert X.shape == tried.shape
     assert X.dtype == tried.dtype
     assert y.shape == wanted.shape
     assert y.dtype == wanted.dtype
     assert not np.array_equal(X, tried)
-    assert (name in IMAGES, name in MEASURED) == (sibling in IMAGES, sibling in MEASURED)
+    for special in (IMAGES, COPIED, MEASURED):
+        assert (name in special) == (other in special)
     if y.dtype.kind == "i":
         assert (y.min(), y.max()) == (wanted.min(), wanted.max())
     if X.dtype.kind == "i" or name in IMAGES:
@@ -115,17 +127,40 @@ def test_measured_inputs_are_of_very_unequal_size(name: str) -> None:
     ],
 )
 def test_a_wider_network_takes_and_gives_the_same(network: str, more: str) -> None:
-    assert wider(network) == more
+    assert resized(network, by=1.25) == more
 
 
-def test_every_network_of_the_second_half_can_be_built() -> None:
-    for network in {one.recipe.network for one in EVERY if one.half == "publish"}:
+@pytest.mark.parametrize(
+    ("network", "less"),
+    [
+        ("MLP(2, [32, 16], 1, activation='Tanh')", "MLP(2, [26, 13], 1, activation='Tanh')"),
+        ("MLP(2, [5, 4, 3], 1)", "MLP(2, [4, 4, 4], 1)"),
+        ("Decoder(8, 16)", "Decoder(8, 16, width=12)"),
+        ("Transformer(8, 13, 2, width=22)", "Transformer(8, 13, 2, width=18)"),
+    ],
+)
+def test_a_narrower_network_keeps_four_units_and_whole_heads(network: str, less: str) -> None:
+    assert resized(network, by=0.8) == less
+
+
+@pytest.mark.parametrize("network", ["MLP(2, [32, 16], 1)", "CNN(10, channels=8)"])
+def test_a_network_once_as_wide_is_the_same(network: str) -> None:
+    assert resized(network, by=1.0) == network
+
+
+def test_what_is_trained_otherwise_is_in_the_table() -> None:
+    known = {one.name.rpartition("-")[0] for one in EVERY if one.healthy}
+    assert {f"healthy-{kind}-{name}" for kind, name in CALMER} <= known
+
+
+def test_every_resized_network_can_be_built() -> None:
+    for network in {one.recipe.network for one in EVERY if "-on-" in one.name}:
         assert sum(one.numel() for one in built(network).parameters()) > 0
 
 
 def test_what_is_no_call_cannot_be_made_wider() -> None:
     with pytest.raises(ValueError, match="expected NAME"):
-        wider("MLP")
+        resized("MLP", by=2.0)
 
 
 def test_no_training_stands_twice_in_the_table() -> None:
