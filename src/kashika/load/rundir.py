@@ -219,10 +219,10 @@ def _with_network(
     samples, notes = samples_from(options.data, target=options.target)
     outputs = outputs_of(network, samples)
     samples, said = relabelled(samples, outputs=outputs, loss=known_name(loss))
-    notes, observations = [*notes, *said], Observations(network, samples)
+    columns = columns_of(samples)
     return replace(
-        run, network=network, observations=observations, columns=(names := columns_of(samples)),
-        cut=_cut(options, names), notes=[*run.notes, *notes],
+        run, network=network, observations=Observations(network, samples), columns=columns,
+        cut=_cut(options, columns), notes=[*run.notes, *notes, *said],
     )  # fmt: skip
 
 
