@@ -23,6 +23,17 @@ CAUSES = """## By cause
 A diagnosis is right if its cause is one that lies behind the fault; which these are was listed
 beforehand, in `clinic/rates.py`."""
 
+BLIND = """## What stays unseen
+
+* Weights of another epoch that answer as well as the last ones, and inputs of another scale that
+  the network takes in its stride: nothing that could be measured is worse.
+* An embedding of a few hundred values that was never trained: PyTorch draws it from a normal
+  distribution, which has no bound, and so few values look the same before and after.
+* Wrong labels among a hundred samples: only two or three of them lie deep in a class.
+* Weights that began ten times too large where the training coped with it.
+* A network that is a little too small, or held back a little, for data on which a simple model
+  makes about as many mistakes."""
+
 PEERS = """## Beside other tools
 
 How often a tool says anything at all, right or wrong. gradsnitch 0.1.0 and losslint 0.4.1 are
@@ -46,6 +57,7 @@ def main(words: Sequence[str] | None = None) -> int:
         markdown(found, idle=idle, asked=len(chosen), half="publish").rstrip(),
         CAUSES,
         rates.causes(counted),
+        BLIND,
         PEERS,
         peers.table(made, counts, at=given.at),
     ]
