@@ -321,7 +321,7 @@ def test_the_text_says_what_is_wrong_what_to_do_and_what_is_missing() -> None:
     assert str(overfitted()) == (
         "kashika: two words\n"
         "\n"
-        "1. The network has memorised its training data (likely)\n"
+        "1. The network has memorised its training data (almost certain)\n"
         "   It explains: curves.overfitting, curves.best_passed\n"
         "   Try first: Keep the weights of the best epoch (early stopping). Then try more data or "
         "augmentation, weight decay or dropout, or a smaller network.\n"
