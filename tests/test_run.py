@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from kashika.distribution import Array, FloatArray
+from kashika.distribution import Array, Distribution, FloatArray
 from kashika.errors import MismatchError
 from kashika.history import History, Series
 from kashika.naming import split_of
@@ -29,6 +29,9 @@ class Toy:
     asked: list[tuple[str, Task | None]] = field(default_factory=list)
 
     def parameters(self) -> Iterator[Parameter]:
+        return iter(())
+
+    def statistics(self) -> Iterator[tuple[str, Distribution]]:
         return iter(())
 
     def predict(self, inputs: Array) -> FloatArray:

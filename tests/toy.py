@@ -27,6 +27,9 @@ class Toy:
         values, start = Distribution.of(self.weight), Initial("uniform", 0.0, 0.7)
         yield Parameter("line.weight", "Linear", values, start, trainable=True)
 
+    def statistics(self) -> Iterator[tuple[str, Distribution]]:
+        return iter(())
+
     def predict(self, inputs: Array) -> FloatArray:
         self.asked.append(len(inputs))
         return np.maximum(inputs @ self.weight.T, 0.0)

@@ -13,6 +13,9 @@ from kashika.distribution import Array, Distribution, FloatArray
 
 Shape = tuple[int, ...]
 
+STATISTICS = ("running_mean", "running_var")
+"""What batch norms keep of the data beside their parameters, and answer by."""
+
 UNITS, ENTRIES = 128, 256
 """So many rows of a matrix, and entries of each, tell whether units are copies of each other."""
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from kashika.distribution import Array, FloatArray
+from kashika.distribution import Array, Distribution, FloatArray
 from kashika.errors import Interrupted, MismatchError
 from kashika.history import History
 from kashika.naming import SPLITS, Split
@@ -122,6 +122,9 @@ class Network(Protocol):
     def parameters(self) -> Iterator[Parameter]:
         """Give every parameter, in the order of the state_dict."""
 
+    def statistics(self) -> Iterator[tuple[str, Distribution]]:
+        """Give the running statistics of its batch norms, each with its name in the state_dict."""
+
     def predict(self, inputs: Array) -> FloatArray:
         """Return the (n, outputs) outputs for (n, …) inputs, in evaluation mode."""
 
@@ -144,6 +147,7 @@ class Checkpoint:
     ----------
     path : of the file
     parameters : in the order of the file
+    statistics : {name: running mean or variance of a batch norm}
     epoch, step : of the training, where the file says when it was saved
     """
 
@@ -151,6 +155,7 @@ class Checkpoint:
     parameters: tuple[Parameter, ...]
     epoch: int | None = None
     step: int | None = None
+    statistics: Mapping[str, Distribution] = field(default_factory=dict)
 
 
 class Observations(Mapping[Split, Observation]):

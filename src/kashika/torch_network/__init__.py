@@ -16,7 +16,7 @@ from kashika.distribution import Array, Distribution, FloatArray
 from kashika.errors import LoadError, one_line
 from kashika.look import Look
 from kashika.observation import Observation
-from kashika.parameters import Parameter, copied_share, initials
+from kashika.parameters import STATISTICS, Parameter, copied_share, initials
 from kashika.run import Inputs, Samples
 from kashika.task import Task
 from kashika.torch_network.batch import answer, by_sample, count, part, placed
@@ -66,6 +66,12 @@ class TorchNetwork:
                     copied_share(values),
                 )  # fmt: skip
             yield from _packed(prefix, module)
+
+    def statistics(self) -> Iterator[tuple[str, Distribution]]:
+        """Give the running statistics of the batch norms, each with its name in the state_dict."""
+        for name, one in self.module.named_buffers():
+            if name.rpartition(".")[2] in STATISTICS and not is_lazy(one):
+                yield name, Distribution.of(viewed(one))
 
     def predict(self, inputs: Inputs) -> FloatArray:
         """Return the (n, outputs) outputs for (n, …) inputs, in evaluation mode."""

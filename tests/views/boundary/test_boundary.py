@@ -19,7 +19,7 @@ from matplotlib.image import AxesImage
 from torch import nn
 
 import kashika as ks
-from kashika.distribution import Array, FloatArray
+from kashika.distribution import Array, Distribution, FloatArray
 from kashika.load import Options, load
 from kashika.naming import Split
 from kashika.observation import Observation
@@ -57,6 +57,9 @@ class Linear:
 
     def parameters(self) -> Iterator[Parameter]:
         yield from ()
+
+    def statistics(self) -> Iterator[tuple[str, Distribution]]:
+        return iter(())
 
     def predict(self, inputs: Array) -> FloatArray:
         self.asked += len(inputs)

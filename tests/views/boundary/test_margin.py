@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from kashika.distribution import Array, FloatArray
+from kashika.distribution import Array, Distribution, FloatArray
 from kashika.observation import Observation
 from kashika.parameters import Parameter
 from kashika.run import Samples
@@ -38,6 +38,9 @@ class Linear:
 
     def parameters(self) -> Iterator[Parameter]:
         yield from ()
+
+    def statistics(self) -> Iterator[tuple[str, Distribution]]:
+        return iter(())
 
     def predict(self, inputs: Array) -> FloatArray:
         self.asked.append(len(inputs))

@@ -107,11 +107,30 @@ def test_values_that_are_not_finite_are_a_problem_and_do_not_spoil_the_histogram
     weights = Weights((parameter([0.5, 1.0]), parameter([1, 2, np.nan, np.inf, -np.inf], name="b")))
     finding = nonfinite(weights)
     assert finding.level is ks.Level.PROBLEM
-    assert finding.summary == "Weights that are NaN or infinite: 3, the first of them in b."
+    assert finding.summary == (
+        "Weights or running statistics that are NaN or infinite: 3, the first of them in b."
+    )
     counts, edges = weights.histogram("b", bins=2)
     np.testing.assert_array_equal(counts, [1, 1])
     np.testing.assert_array_equal(edges, [1, 1.5, 2])
     assert parameters(weights)[1]["nonfinite_share"] == 0.6
+
+
+def test_running_statistics_that_are_not_finite_are_a_problem_with_and_without_the_network(
+    tmp_path: Path,
+) -> None:
+    module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 2))
+    module.register_buffer("mask", torch.full((3, 3), -torch.inf).triu(1))  # as attention has it
+    assert nonfinite(ks.weights(module)).level is ks.Level.OK
+    norm = module[1]
+    assert isinstance(norm, nn.BatchNorm1d)
+    assert norm.running_var is not None
+    norm.running_var[1] = torch.nan
+    torch.save(module.state_dict(), tmp_path / "model.pth")
+    for found in (ks.weights(module), ks.weights(tmp_path / "model.pth")):
+        finding = nonfinite(found)
+        assert finding.level is ks.Level.PROBLEM
+        assert finding.summary.endswith(": 1, the first of them in 1.running_var.")
 
 
 def test_finite_weights_are_all_right_and_no_weights_are_unknown() -> None:

@@ -18,6 +18,7 @@ from kashika.distribution.codes import CODES, Bits
 from kashika.load.checkpoints.beside import saved_at
 from kashika.load.checkpoints.reading import Weights
 from kashika.parameters import (
+    STATISTICS,
     Parameter,
     copied_share,
     initials,
@@ -26,7 +27,7 @@ from kashika.parameters import (
 )
 from kashika.run import Checkpoint
 
-_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+_BUFFERS = (*STATISTICS, "num_batches_tracked")
 _PIECE = 1 << 24  # values that are widened at a time
 
 
@@ -41,10 +42,14 @@ def checkpoint_of(weights: Weights) -> Checkpoint:
         layer, _, short = name.rpartition(".")
         shapes.setdefault(layer, {})[short] = tuple(tensor.shape)
     kinds = kinds_from_shapes(shapes)
-    parameters, seen = [], set()
+    parameters, statistics, seen = [], {}, set()
     for name, tensor in weights.state.items():
         layer, _, short = name.rpartition(".")
-        if not tensor.is_floating_point() or tensor.is_meta or short in _BUFFERS:
+        if not tensor.is_floating_point() or tensor.is_meta:
+            continue
+        if short in STATISTICS:
+            statistics[name] = _looked_at(tensor.detach().to_dense())
+        if short in _BUFFERS:
             continue
         place = None if tensor.layout != torch.strided or not tensor.numel() else tensor.data_ptr()
         if place is not None and (place, tensor.shape, tensor.stride()) in seen:
@@ -58,7 +63,7 @@ def checkpoint_of(weights: Weights) -> Checkpoint:
             values, copied = _looked_at(dense), _copied(dense)
         parameters.append(Parameter(name, kind, values, known.get(short), None, copied))
     epoch, step = saved_at(weights.other)
-    return Checkpoint(weights.path, tuple(parameters), epoch, step)
+    return Checkpoint(weights.path, tuple(parameters), epoch, step, statistics)
 
 
 def _looked_at(dense: Tensor) -> Distribution:

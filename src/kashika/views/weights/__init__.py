@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kashika import figure, table
-from kashika.distribution import FloatArray, IntArray
+from kashika.distribution import Distribution, FloatArray, IntArray
 from kashika.errors import LoadError, Missing
 from kashika.parameters import Parameter
 from kashika.run import Run
@@ -52,10 +52,12 @@ class Weights:
     ----------
     parameters : in the order of the state_dict
     starts : the layers whose start is known, beside it
+    statistics : {name: running mean or variance of a batch norm}
     """
 
     parameters: tuple[Parameter, ...]
     starts: tuple[Start, ...] = ()
+    statistics: Mapping[str, Distribution] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Parameter:
         """Return a parameter by its name, or the weight of a layer by the layer's.
@@ -114,26 +116,31 @@ def histogram_of(parameter: Parameter, *, bins: int = 20) -> Histogram:
     return Histogram(parameter, counts, edges, x, initial)
 
 
-def measure(parameters: Sequence[Parameter], *, frozen: Sequence[str] = ()) -> Weights:
+def measure(
+    parameters: Sequence[Parameter],
+    *,
+    frozen: Sequence[str] = (),
+    statistics: Mapping[str, Distribution] | None = None,
+) -> Weights:
     """Look at all parameters of a network.
 
     Parameters
     ----------
     frozen : patterns of those that were not to be trained
     """
-    return Weights(tuple(parameters), starts_of(parameters, frozen=frozen))
+    return Weights(tuple(parameters), starts_of(parameters, frozen=frozen), statistics or {})
 
 
 def _of_run(run: Run) -> Weights:
     if run.network is not None:
-        found = tuple(run.network.parameters())
+        found, kept = tuple(run.network.parameters()), dict(run.network.statistics())
     elif run.checkpoint is not None:
-        found = run.checkpoint.parameters
+        found, kept = run.checkpoint.parameters, dict(run.checkpoint.statistics)
     else:
         raise Missing("missing.weights")
     if not found:
         raise Missing("missing.parameters")
-    return measure(found, frozen=run.frozen)
+    return measure(found, frozen=run.frozen, statistics=kept)
 
 
 VIEW = View(

@@ -11,6 +11,7 @@ import numpy as np
 from kashika.view import Evidence, Finding, Level
 
 if TYPE_CHECKING:
+    from kashika.distribution import Distribution
     from kashika.parameters import Parameter
     from kashika.views.weights import Weights
 
@@ -27,14 +28,15 @@ LEAST = 1_000
 
 
 def nonfinite(weights: Weights) -> Finding:
-    """A weight is NaN or infinite: the network cannot answer."""
+    """A weight, or what a batch norm keeps of the data, is NaN or infinite: no answer is left."""
     rule = "weights.nonfinite"
     if not weights.parameters:
         return Finding(rule, Level.UNKNOWN)
+    every = {one.name: one.values for one in weights.parameters} | dict(weights.statistics)
     bad = [
-        (one.values.nan + one.values.infinite, one.name)
-        for one in weights.parameters
-        if one.values.nan + one.values.infinite
+        (values.nan + values.infinite, name)
+        for name, values in every.items()
+        if values.nan + values.infinite and not _is_mask(values)
     ]
     if not bad:
         return Finding(rule, Level.OK)
@@ -44,6 +46,14 @@ def nonfinite(weights: Weights) -> Finding:
         *(Evidence("in_other", count, where=name) for count, name in bad[1 : NAMED + 1]),
     )
     return Finding(rule, Level.PROBLEM, evidence)
+
+
+def _is_mask(values: Distribution) -> bool:
+    """Tell whether there are zeros and infinities only, as attention adds them to its scores.
+
+    In a file a mask stands among the weights, and nothing says that it is none.
+    """
+    return bool(values.zeros) and values.zeros + values.infinite == values.size
 
 
 def large(
