@@ -147,6 +147,15 @@ def test_twice_the_mistakes_are_underfitting_where_nearly_all_can_be_right(
     assert (value(found, "left_wrong") >= twice) is (level is Level.WARNING)
 
 
+def test_a_network_that_gives_no_answer_is_broken_and_not_too_small() -> None:
+    x, y = clouds(600, 2)
+    outputs = sure(y, 2)
+    outputs[:400] = np.nan
+    assert underfitting(measured(train=seen(outputs, y, inputs=x))).level is Level.UNKNOWN
+    outputs[150:] = sure(y, 2)[150:]  # a quarter is silent: wrong, as any other answer may be
+    assert underfitting(measured(train=seen(outputs, y, inputs=x))).level is Level.WARNING
+
+
 def test_a_hard_problem_that_is_learned_as_well_as_can_be_is_no_fault() -> None:
     rng = random(1)
     x = rng.normal(size=(1000, 4))

@@ -86,7 +86,9 @@ def underfitting(
     neural networks", 2019.
     """
     rule, simple = "predictions.underfitting", predictions.simple
-    if simple is None or predictions.misread:
+    train = predictions.scores.get("train")
+    silent = train is not None and train.unanswered > train.samples / 2  # broken, not too small
+    if simple is None or predictions.misread or silent:
         return Finding(rule, Level.UNKNOWN)
     reach = simple.simple - simple.chance
     gains = [
