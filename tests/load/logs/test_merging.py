@@ -177,6 +177,7 @@ def test_shares_above_one_are_percent_and_losses_never_are() -> None:
     history, notes = merged({
         "log.csv": Logged("CSV", {
             "acc": rows(50, 97.5), "val_acc": rows(0.5, 0.975), "loss": rows(50, 2),
+            "loss_giou": rows(2.5, 1.5),
         }),
     })  # fmt: skip
     marked = {name for name, one in history.series.items() if one.percent}

@@ -16,7 +16,7 @@ from kashika.distribution import FloatArray
 from kashika.load.rundir import load_history
 from kashika.views.curves import VIEW, Curves, measure
 from kashika.views.curves.course import course_of
-from kashika.views.curves.panel import competes
+from kashika.views.curves.panel import best_place, competes
 from kashika.views.curves.rules import (
     best_passed,
     diverging,
@@ -359,6 +359,13 @@ def overfitted(points: int = 60) -> tuple[FloatArray, FloatArray]:
     return exponential(points, times=6), np.r_[
         np.linspace(1, 0.4, points // 4), np.linspace(0.4, 0.8, points - points // 4)
     ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "place"), [("loss_giou", 1), ("mape", 1), ("miou", 2), ("map50", 2), ("lr", None)]
+)
+def test_which_value_is_best_follows_from_the_name(metric: str, place: int | None) -> None:
+    assert best_place(metric, np.array([2.0, 1.0, 3.0])) == place
 
 
 def test_the_best_by_loss_and_by_another_metric_are_both_named() -> None:

@@ -84,7 +84,7 @@ def best_place(metric: str, y: FloatArray) -> int | None:
     return int(np.argmax(y)) if y.size and any(word in metric for word in _RISING) else None
 
 
-_FALLING = ("loss", "err", "mae", "mse", "perplexity", "ppl", "wer", "cer")
+_FALLING = ("loss", "err", "mae", "mape", "mse", "perplexity", "ppl", "wer", "cer")
 _RISING = ("acc", "f1", "auc", "precision", "recall", "iou", "map", "r2", "dice")
 
 
