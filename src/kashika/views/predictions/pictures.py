@@ -89,4 +89,4 @@ def draw_simple(simple: Simple, axes: Axes) -> None:
     axes.invert_yaxis()
     axes.set(xlabel=text("labels.accuracy" if simple.unit == "accuracy" else "labels.explained"))
     axes.margins(x=0.15)
-    axes.legend()
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.3)  # clear of the bars
